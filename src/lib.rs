@@ -1,0 +1,9 @@
+//! cepshim: a local debugging shim and replay tool for the Lua filters of the Heka and Hindsight data pipeline.
+//!
+//! The map, in reading order, lowest layer first. What may import what is a table in `tests/layers.rs`; the
+//! invariants are in ARCHITECTURE.md.
+
+// ── ground: values and bytes; no Lua, no terminal ──
+pub mod archive;
+pub mod matcher;
+pub mod message;
