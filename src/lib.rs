@@ -7,3 +7,8 @@
 pub mod archive;
 pub mod matcher;
 pub mod message;
+pub mod system;
+
+// ── engine: runs plugins; prints nothing, reads no arguments ──
+pub mod sandbox;
+pub mod vm;
