@@ -1,0 +1,10 @@
+//! Native Lua modules, named as in `require`, in alphabetical order.
+//!
+//! Where production loads a shared library, `require` finds a module here: written in Rust, its state in the VM's
+//! arena, its behaviour, output and preservation formats production's. A module knows the VM and the sandbox's
+//! protocol for userdata; messages and pipelines are none of its business.
+
+use crate::sandbox::NativeModule;
+
+/// Every module of this build.
+pub const BUILTIN: &[NativeModule] = &[];
