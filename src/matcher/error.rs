@@ -100,7 +100,7 @@ impl MatcherError {
             .iter()
             .position(|&it| it == b'\n')
             .map_or(self.expression.len(), |it| self.span.start + it);
-        let number = self.expression[..start].iter().filter(|&&it| it == b'\n').count() + 1;
+        let number = memchr::memchr_iter(b'\n', &self.expression[..start]).count() + 1;
         let before = printable(&self.expression[start..self.span.start]);
         let marked = printable(&self.expression[self.span.start..self.span.end.clamp(self.span.start, end)]);
         let after = printable(&self.expression[self.span.end.clamp(self.span.start, end)..end]);
@@ -120,7 +120,7 @@ impl MatcherError {
         const AFTER: usize = 30;
         let (line, _, column, width) = self.place();
         let from = column.saturating_sub(BEFORE);
-        let to = column + width.min(AFTER).max(1) + AFTER;
+        let to = column + width.clamp(1, AFTER) + AFTER;
         let mut shown: String = line.chars().skip(from).take(to - from).collect();
         let mut indent = column - from;
         if from > 0 {

@@ -5,7 +5,7 @@
 //! where to go when true and when false, `pattern` is the Lua pattern matching behind `=~`, and `error` shows the
 //! writer of an expression the place that is wrong.
 //!
-//! The language is production's (lua_sandbox `src/util/heka_message_matcher_parser.leg`), defects included, because
+//! The language is production's (`lua_sandbox` `src/util/heka_message_matcher_parser.leg`), defects included, because
 //! a debugging tool that reads `A && (B) || C` "correctly" would show other messages than the pipeline does:
 //! operators behind a parenthesis do not release those before it, an index that is left out keeps the value of an
 //! earlier test, time offsets are always added, indices such as 206 are no indices. Each is named where it is

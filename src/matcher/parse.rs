@@ -111,7 +111,7 @@ struct Parser<'a> {
     text: &'a [u8],
     at: usize,
     /// What an index that is left out is: production keeps the two numbers where it also keeps hours and minutes
-    /// while it reads a time, and never resets them (`.leg:343`; the cases message_matcher/index_leak_*).
+    /// while it reads a time, and never resets them (`.leg:343`; the cases `message_matcher/index_leak_*`).
     left_out: [u8; 2],
 }
 
@@ -342,9 +342,8 @@ impl Parser<'_> {
     /// looking for the end, but then both quotes lose a backslash before them.
     fn string(&mut self, expected: Expected) -> Result<Box<[u8]>, Failure> {
         let start = self.at;
-        let quote = match self.peek() {
-            Some(quote @ (b'"' | b'\'')) => quote,
-            _ => return Err(self.expected(expected)),
+        let Some(quote @ (b'"' | b'\'')) = self.peek() else {
+            return Err(self.expected(expected));
         };
         let mut end = start + 1;
         loop {
@@ -358,15 +357,12 @@ impl Parser<'_> {
         let mut rest = &self.text[start + 1..end];
         let mut text = Vec::with_capacity(rest.len());
         while let [byte, behind @ ..] = rest {
-            match rest {
-                [b'\\', escaped @ (b'"' | b'\'' | b'\\'), behind @ ..] => {
-                    text.push(*escaped);
-                    rest = behind;
-                }
-                _ => {
-                    text.push(*byte);
-                    rest = behind;
-                }
+            if let [b'\\', escaped @ (b'"' | b'\'' | b'\\'), behind @ ..] = rest {
+                text.push(*escaped);
+                rest = behind;
+            } else {
+                text.push(*byte);
+                rest = behind;
             }
         }
         if text.len() > MAX_STRING {
@@ -406,9 +402,8 @@ impl Parser<'_> {
     /// whatever its sign: production looks for the sign in the text of the minutes.
     fn time(&mut self) -> Result<f64, Failure> {
         let start = self.at;
-        let quote = match self.peek() {
-            Some(quote @ (b'"' | b'\'')) => quote,
-            _ => return Err(self.expected(Expected::NumberOrTime)),
+        let Some(quote @ (b'"' | b'\'')) = self.peek() else {
+            return Err(self.expected(Expected::NumberOrTime));
         };
         let inside = &self.text[start + 1..];
         let line = inside.iter().position(|&it| it == quote || it == b'\n').unwrap_or(inside.len());

@@ -1,4 +1,4 @@
-//! Lua 5.1 patterns without captures, as the matcher of production searches them (lua_sandbox
+//! Lua 5.1 patterns without captures, as the matcher of production searches them (`lua_sandbox`
 //! `src/util/string_matcher.c`).
 //!
 //! Without captures a search only asks *whether* there is a match, so a pattern is a list of items and the question
@@ -55,16 +55,12 @@ impl Pattern {
         let mut items = Vec::new();
         let mut malformed = false;
         while !rest.is_empty() {
-            match next_item(rest) {
-                Some((item, used)) => {
-                    items.push(item);
-                    rest = &rest[used..];
-                }
-                None => {
-                    malformed = true;
-                    break;
-                }
-            }
+            let Some((item, used)) = next_item(rest) else {
+                malformed = true;
+                break;
+            };
+            items.push(item);
+            rest = &rest[used..];
         }
         let looks_behind_end = items.iter().any(|it| matches!(it, Item::Frontier(_)));
         Pattern { items: items.into(), anchored, malformed, looks_behind_end }

@@ -215,7 +215,7 @@ impl Test {
 }
 
 impl StringHeader {
-    fn of<'a>(self, message: Message<'a>) -> Option<&'a [u8]> {
+    fn of(self, message: Message<'_>) -> Option<&[u8]> {
         match self {
             StringHeader::Uuid => Some(message.uuid()),
             StringHeader::Type => message.type_(),
@@ -229,6 +229,7 @@ impl StringHeader {
 
 impl Order {
     #[inline]
+    #[expect(clippy::float_cmp, reason = "production compares doubles exactly")]
     fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Order::Equal => left == right,
@@ -293,6 +294,7 @@ impl StringTest {
 }
 
 impl FieldTest {
+    #[expect(clippy::float_cmp, reason = "production compares doubles exactly")]
     fn holds(&self, message: Message<'_>, value: Option<Value<'_>>) -> bool {
         let Some(value) = value else { return matches!(self, FieldTest::IsNil { negated: false }) };
         match (self, value) {

@@ -1,7 +1,7 @@
 //! The unescaping that `lsb_heka_cat` applies to its `-m` argument before the matcher sees it.
 
 /// Replaces the escapes of a Lua string (`\a \b \f \n \r \t \v \" \' \? \\ \ddd`); `None` for any other backslash or
-/// a number above 255. Like every C string the text ends at its first NUL (lua_sandbox `src/util/string.c:24-83`).
+/// a number above 255. Like every C string the text ends at its first NUL (`lua_sandbox` `src/util/string.c:24-83`).
 pub fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.split(|&it| it == 0).next().unwrap_or_default();
     let mut out = Vec::with_capacity(text.len());
