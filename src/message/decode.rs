@@ -110,7 +110,7 @@ impl MessageIndex {
     ///
     /// # Errors
     ///
-    /// See [`DecodeError`]; the rules are those of lua_sandbox `src/util/heka_message.c:217-334`.
+    /// See [`DecodeError`]; the rules are those of `lua_sandbox` `src/util/heka_message.c:217-334`.
     pub fn decode(&mut self, raw: &[u8]) -> Result<(), DecodeError> {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();

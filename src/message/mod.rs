@@ -4,7 +4,7 @@
 //! allocates nothing and copies nothing. A [`Message`] is the pair of bytes and index, two pointers, and is what
 //! the matcher, the sandbox and the renderers read from.
 //!
-//! Decoding accepts and rejects exactly what production's decoder does (lua_sandbox `src/util/heka_message.c:130-334`):
+//! Decoding accepts and rejects exactly what production's decoder does (`lua_sandbox` `src/util/heka_message.c:130-334`):
 //! keys are single bytes, an unknown tag rejects the whole message, and the values of a field are *not* looked at
 //! until somebody reads them. That last rule is why reading a value (`heka_message.c:66-116`) is a second, equally
 //! forgiving little decoder here.

@@ -112,7 +112,7 @@ impl<'a> Message<'a> {
     pub fn read(&self, name: &[u8], field_index: usize, array_index: usize) -> Option<Value<'a>> {
         let mut seen = 0;
         for span in &self.index.fields {
-            if span.name.of(self.raw) == Some(name) {
+            if span.name.of(self.raw).is_some_and(|it| same_name(it, name)) {
                 if seen == field_index {
                     return Field { raw: self.raw, span }.value(array_index);
                 }
@@ -160,6 +160,25 @@ impl<'a> Field<'a> {
             _ => None,
         }
     }
+}
+
+/// Production compares names of equal length with `strncmp`: a NUL in both ends the comparison.
+#[inline]
+fn same_name(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len() && (left == right || same_up_to_nul(left, right))
+}
+
+#[cold]
+fn same_up_to_nul(left: &[u8], right: &[u8]) -> bool {
+    for (left, right) in left.iter().zip(right) {
+        if left != right {
+            return false;
+        }
+        if *left == 0 {
+            return true;
+        }
+    }
+    true
 }
 
 /// Every item must be a key of wire type 2 with a length; anything else ends the list.

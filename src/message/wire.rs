@@ -1,4 +1,4 @@
-//! Protobuf primitives as production reads and writes them (lua_sandbox `src/util/protobuf.c`).
+//! Protobuf primitives as production reads and writes them (`lua_sandbox` `src/util/protobuf.c`).
 
 use super::{RECORD_SEPARATOR, UNIT_SEPARATOR};
 
