@@ -198,12 +198,8 @@ fn read_integer(raw: &[u8], end: usize, at: usize, wire_type: u8) -> Option<(i64
 /// Decodes one field whose length is at `at`; its spans and the offset behind it.
 fn decode_field(raw: &[u8], at: usize) -> Option<(FieldSpan, usize)> {
     let (mut at, end) = read_length(raw, raw.len(), at)?;
-    let mut field = FieldSpan {
-        name: Span::ABSENT,
-        representation: Span::ABSENT,
-        value: Span::ABSENT,
-        value_type: 0,
-    };
+    let mut field =
+        FieldSpan { name: Span::ABSENT, representation: Span::ABSENT, value: Span::ABSENT, value_type: 0 };
     while at < end {
         let key = raw[at];
         let (tag, wire_type) = (key >> 3, key & 7);
