@@ -5,10 +5,13 @@
 
 // ── ground: values and bytes; no Lua, no terminal ──
 pub mod archive;
+pub mod event;
 pub mod matcher;
 pub mod message;
 pub mod system;
 
 // ── engine: runs plugins; prints nothing, reads no arguments ──
+pub mod modules;
+pub mod pipeline;
 pub mod sandbox;
 pub mod vm;
