@@ -11,7 +11,7 @@ use cepshim::{
     event::{Event, Flow, Observer, RecordId},
     message::{Message, MessageIndex},
     pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, Outcome},
-    system::System,
+    system::{Clock, System},
     vm::DEFAULT_C_STEPS,
 };
 use serde_json::Value;
@@ -181,9 +181,12 @@ impl Case {
         let options = Options { max_message_size: host.max_message_size as usize, ..Options::default() };
         let open = || Reader::open(vec![Source::File(self.input.clone())], options.clone()).expect("a reader");
         let start_ns = open().next().expect("readable").map_or(0, |it| it.message.timestamp());
+        // Recorded wall-clock time is normalised by its size: such a case needs the machine's clock.
+        let clock = if self.normalization().1 == Timestamps::Auto { Clock::Wall } else { Clock::Data };
+        let system = System { clock, ..System::fixed() };
         let context = FilterContext {
             host: &host,
-            system: &System::fixed(),
+            system: &system,
             log_level,
             c_steps: DEFAULT_C_STEPS,
             start_ns,
@@ -204,6 +207,12 @@ impl Case {
         }
         let mut reports = harness.finish(&mut messages);
         Run { messages: messages.0, report: reports.remove(0) }
+    }
+
+    /// The run's messages without what depends on the run.
+    pub fn normalized(&self, run: &Run) -> Vec<Vec<u8>> {
+        let (keep_uuid, timestamps) = self.normalization();
+        run.messages.iter().map(|it| normalize::normalize(it, keep_uuid, timestamps)).collect()
     }
 
     /// Compares a run with what was recorded.
@@ -238,10 +247,8 @@ impl Case {
                 let _ = writeln!(problems, "  {key}\n    expected {}\n    got      {value}", self.expected[key]);
             }
         }
-        let (keep_uuid, timestamps) = self.normalization();
         let expected = fs::read(self.directory.join("expected.hpb")).expect("expected.hpb is readable");
-        let normal = run.messages.iter().map(|it| normalize::normalize(it, keep_uuid, timestamps));
-        if normalize::frame(normal) != expected {
+        if normalize::frame(self.normalized(run).into_iter()) != expected {
             let _ = write!(problems, "{}", self.show_messages(&expected, run));
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -259,14 +266,12 @@ impl Case {
 
     /// Both streams as text, for a person to compare.
     fn show_messages(&self, expected: &[u8], run: &Run) -> String {
-        let (keep_uuid, timestamps) = self.normalization();
         let mut want = Vec::new();
         let mut reader = cepshim::archive::FrameReader::new(expected, "expected.hpb".into(), 1 << 30);
         while let Ok(Some(frame)) = reader.next() {
             want.push(frame.message.raw().to_vec());
         }
-        let got: Vec<_> =
-            run.messages.iter().map(|it| normalize::normalize(it, keep_uuid, timestamps)).collect();
+        let got = self.normalized(run);
         for i in 0..want.len().max(got.len()) {
             if want.get(i) != got.get(i) {
                 let show = |it: Option<&Vec<u8>>| it.map_or_else(|| "nothing".to_owned(), |it| describe(it));
