@@ -8,6 +8,7 @@ pub mod archive;
 pub mod event;
 pub mod matcher;
 pub mod message;
+pub mod project;
 pub mod system;
 
 // ── engine: runs plugins; prints nothing, reads no arguments ──
