@@ -16,3 +16,6 @@ pub mod modules;
 pub mod pipeline;
 pub mod sandbox;
 pub mod vm;
+
+// ── tools: what a subcommand does, without how it is typed or shown ──
+pub mod check;

@@ -510,8 +510,7 @@ impl Manifest {
         let text = read(path)?;
         let file: ManifestFile = toml::from_str(&text).map_err(|it| invalid(path, &text, &it))?;
         if *file.version.get_ref() != MANIFEST_VERSION {
-            let message =
-                format!("`version`: found {}, expected {MANIFEST_VERSION}", file.version.get_ref());
+            let message = format!("`version`: found {}, expected {MANIFEST_VERSION}", file.version.get_ref());
             return Err(place(path, &text, file.version.span(), message));
         }
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -519,7 +518,8 @@ impl Manifest {
         for set in file.set {
             let first = set.time.first.get_ref();
             let Ok(time) = first.parse::<jiff::Timestamp>() else {
-                let message = format!("`first`: found `{first}`, expected a time such as 2026-01-31T23:59:59Z");
+                let message =
+                    format!("`first`: found `{first}`, expected a time such as 2026-01-31T23:59:59Z");
                 return Err(place(path, &text, set.time.first.span(), message));
             };
             let mut files = Vec::new();
@@ -620,15 +620,23 @@ mod tests {
         assert!(text.contains(":2:1: unknown field `filter`, expected one of `filters`, "), "{text}");
     }
 
-    const TEXT: &str = "lua_path = \"modules/?.lua;/usr/?.lua\"\nseed = 1\nlog_level = 4\n\n[profile.ci]\nseed = 2\n";
+    const TEXT: &str =
+        "lua_path = \"modules/?.lua;/usr/?.lua\"\nseed = 1\nlog_level = 4\n\n[profile.ci]\nseed = 2\n";
 
-    fn rows(project: &Project, profile: Option<&str>, variables: &[(&str, &str)], flags: &Flags) -> Vec<String> {
+    fn rows(
+        project: &Project,
+        profile: Option<&str>,
+        variables: &[(&str, &str)],
+        flags: &Flags,
+    ) -> Vec<String> {
         let environment =
             |name: &str| variables.iter().find(|it| it.0 == name).map(|it| OsString::from(it.1));
         let settings = Settings::resolve(Some(project), profile, &environment, flags).expect("resolved");
         let root = format!("{}/", project.root.display());
         let rows = settings.rows();
-        rows.into_iter().map(|(name, value, origin)| format!("{name} {value} {origin}").replace(&root, "R/")).collect()
+        rows.into_iter()
+            .map(|(name, value, origin)| format!("{name} {value} {origin}").replace(&root, "R/"))
+            .collect()
     }
 
     #[test]
@@ -673,7 +681,8 @@ mod tests {
     fn this_repository_is_a_project() {
         let project = Project::find(Path::new("tests/data")).expect("read").expect("found");
         assert_eq!(project.root, Path::new(""));
-        let settings = Settings::resolve(Some(&project), None, &|_| None, &Flags::default()).expect("resolved");
+        let settings =
+            Settings::resolve(Some(&project), None, &|_| None, &Flags::default()).expect("resolved");
         assert_eq!(settings.samples.value, Path::new("sample_data"));
     }
 
@@ -711,8 +720,14 @@ mod tests {
     fn manifests_that_cannot_be_followed_are_refused() {
         for (text, expected) in [
             ("version = 2\n".to_owned(), "1:11: `version`: found 2, expected 1"),
-            (format!("version = 1\n{}", entry("a", "../a", "2026-01-02T00:00:00Z")), ":4:10: `files`: expected a path"),
-            (format!("version = 1\n{}", entry("a", "a", "today")), ":9:9: `first`: found `today`, expected a time"),
+            (
+                format!("version = 1\n{}", entry("a", "../a", "2026-01-02T00:00:00Z")),
+                ":4:10: `files`: expected a path",
+            ),
+            (
+                format!("version = 1\n{}", entry("a", "a", "today")),
+                ":9:9: `first`: found `today`, expected a time",
+            ),
             ("version = 1\n[[set]]\nname = \"a\"\n".to_owned(), "missing field `files`"),
         ] {
             let error = manifest(&text).expect_err("refused").to_string();

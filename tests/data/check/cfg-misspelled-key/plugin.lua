@@ -1,0 +1,7 @@
+local mine = read_config("preserve_dat")
+function process_message()
+    return 0
+end
+
+function timer_event(ns, shutdown)
+end

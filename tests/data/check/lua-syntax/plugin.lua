@@ -1,0 +1,3 @@
+function process_message()
+    if x then
+    return 0

@@ -1,0 +1,6 @@
+function process_message()
+    return 0
+end
+
+function timer_event(ns, shutdown)
+end

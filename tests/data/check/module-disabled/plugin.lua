@@ -1,0 +1,8 @@
+require "io"
+local co = require("coroutine")
+function process_message()
+    return 0
+end
+
+function timer_event(ns, shutdown)
+end

@@ -1,0 +1,6 @@
+require "string"
+require "deeper"
+local M = {}
+function M.count() return string.len("x") end
+helper = M
+return M

@@ -1,0 +1,9 @@
+require "absent.thing"
+require "helper"
+helper.count()
+function process_message()
+    return 0
+end
+
+function timer_event(ns, shutdown)
+end

@@ -1,0 +1,8 @@
+count = 0
+
+function process_message()
+    return 0
+end
+
+function timer_event(ns, shutdown)
+end
