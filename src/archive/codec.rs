@@ -375,9 +375,11 @@ impl Worker {
         }
         let offset = from.source().offset();
         let resumed = from.resume();
+        // The magic number that was found is read, but not passed over.
+        let found = if matches!(resumed, Ok(true)) { ZSTD_MAGIC.len() as u64 } else { 0 };
         let gap = Gap {
             offset,
-            length: from.source().offset() - offset,
+            length: from.source().offset() - offset - found,
             reason: format!("compressed data is damaged: {error}"),
         };
         if self.to_consumer.send(Piece::Gap(gap)).is_err() {
@@ -538,7 +540,10 @@ impl Read for ZstdReader {
             }
             if at_end && self.in_frame {
                 self.in_frame = false;
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends inside a zstd frame"));
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the file ends inside a zstd frame",
+                ));
             }
         }
     }
@@ -619,7 +624,10 @@ mod tests {
             check(&snappy(plain), plain);
         }
         let skippable = b"\x53\x2a\x4d\x18\x03\0\0\0abc";
-        check(&[&zstd(b"one"), &skippable[..], &zstd(b"two"), &zstd(&long)].concat(), &[b"onetwo", &long[..]].concat());
+        check(
+            &[&zstd(b"one"), &skippable[..], &zstd(b"two"), &zstd(&long)].concat(),
+            &[b"onetwo", &long[..]].concat(),
+        );
         check(&[&skippable[..], &zstd(b"one")].concat(), b"one");
         check(&[gzip(b"one"), gzip(&long)].concat(), &[b"one", &long[..]].concat());
         check(&[snappy(b"one"), snappy(b"two")].concat(), b"onetwo");
@@ -685,7 +693,8 @@ mod tests {
     #[test]
     fn trailing_garbage_is_reported() {
         for compressed in [zstd(b"abc"), gzip(b"abc"), snappy(b"abc")] {
-            let (got, gaps) = read(&[&compressed[..], b"garbage, long enough"].concat(), None).expect("readable");
+            let (got, gaps) =
+                read(&[&compressed[..], b"garbage, long enough"].concat(), None).expect("readable");
             assert_eq!((&got[..], gaps.len()), (&b"abc"[..], 1), "{gaps:?}");
         }
     }

@@ -199,9 +199,7 @@ impl Ledger {
             log(&reason);
         }
         let is_limit = matches!(reason, Reason::RescanLimit(_));
-        let goes_on = goes_on
-            && self.last_end == Some(offset)
-            && (self.last_is_limit || !is_limit);
+        let goes_on = goes_on && self.last_end == Some(offset) && (self.last_is_limit || !is_limit);
         self.last_end = Some(offset + length);
         if !goes_on {
             self.last_is_limit = is_limit;

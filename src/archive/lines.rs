@@ -19,7 +19,7 @@ use crate::{
         damage::{Ledger, Reason, Tally},
         frame::{Extent, Frame},
     },
-    message::{Message, MessageIndex, write_varint},
+    message::{Message, MessageIndex, json, write_varint},
 };
 
 /// JSON text is at most so many times longer than the message it stands for (`\u00xx` for a byte).
@@ -163,8 +163,8 @@ impl<R: Read> LineReader<R> {
         self.ledger.tally()
     }
 
-    pub(super) fn offset(&self) -> u64 {
-        self.buffer.offset() + self.buffer.window().len() as u64
+    pub(super) fn get_ref(&self) -> &R {
+        &self.input
     }
 
     pub(super) fn get_mut(&mut self) -> &mut R {
@@ -266,8 +266,8 @@ impl<R: Read> LineReader<R> {
 }
 
 /// Encodes one line of Heka JSON.
-fn encode_json(_text: &[u8], _out: &mut Vec<u8>) -> Result<(), String> {
-    Err("JSON is not supported yet".to_owned())
+fn encode_json(text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    json::parse(text, None).map(|message| message.encode(out)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -293,7 +293,8 @@ mod tests {
         let template = Arc::new(Template { start: 5, step: 10, ..Template::default() });
         let check = |text: &[u8], expected: &[(u64, &str, i64)]| {
             let (found, tally) = read(text, Mode::Lines(template.clone()), 1 << 20);
-            let found: Vec<(u64, &str, i64)> = found.iter().map(|(at, text, ts)| (*at, text.as_str(), *ts)).collect();
+            let found: Vec<(u64, &str, i64)> =
+                found.iter().map(|(at, text, ts)| (*at, text.as_str(), *ts)).collect();
             assert_eq!(found, expected);
             assert_eq!(tally.damage, []);
         };
@@ -312,6 +313,24 @@ mod tests {
         check(b"");
         check(b"two\nlines\n");
         check(&b"x".repeat(600 << 10));
+    }
+
+    #[test]
+    fn json_lines_become_messages() {
+        let line = |payload: &str| {
+            let mut raw = Vec::new();
+            Template::default().encode(3, payload.as_bytes(), &mut raw);
+            let mut index = MessageIndex::default();
+            index.decode(&raw).expect("a message");
+            let mut out = Vec::new();
+            crate::message::render::json(Message::new(&raw, &index), &mut out);
+            String::from_utf8(out).expect("JSON is UTF-8").trim_end().to_owned()
+        };
+        let text = format!("{}\n\n{{\n  \r\n{}\r\n[]\n{}", line("a"), line("b"), line("last"));
+        let (found, tally) = read(text.as_bytes(), Mode::Json, 1 << 20);
+        assert_eq!(found.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), ["a", "b", "last"]);
+        let lines: Vec<String> = tally.damage.iter().map(|it| it.reason.to_string()[..7].to_owned()).collect();
+        assert_eq!((lines, tally.skipped_bytes), (vec!["line 3:".to_owned(), "line 6:".to_owned()], 5));
     }
 
     #[test]
@@ -338,7 +357,8 @@ mod tests {
             fields: vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())],
             ..Template::default()
         };
-        let mut reader = LineReader::new(&b"x\ny\n"[..], "in".into(), Mode::Lines(Arc::new(template)), 1 << 20, 0);
+        let mut reader =
+            LineReader::new(&b"x\ny\n"[..], "in".into(), Mode::Lines(Arc::new(template)), 1 << 20, 0);
         let mut uuids = Vec::new();
         while let Some(extent) = reader.advance().expect("readable") {
             let message = reader.frame(extent).message;

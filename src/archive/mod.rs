@@ -25,5 +25,5 @@ pub use damage::{Damage, LogSink, MAX_ENTRIES, Reason, Tally};
 pub use error::ArchiveError;
 pub use frame::{Frame, FrameReader};
 pub use lines::Template;
-pub use reader::{Options, Order, Reader, Record};
+pub use reader::{Form, Options, Order, Progress, Reader, Record};
 pub use source::{Source, natural_order, resolve};
