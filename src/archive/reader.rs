@@ -1,15 +1,14 @@
 //! One stream of records out of many sources.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    fmt,
-    io::{self, Read},
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, fmt, io, sync::Arc};
 
 use crate::{
-    archive::{ArchiveError, FrameReader, Source, Tally, frame::Extent},
+    archive::{
+        ArchiveError, Content, FrameReader, LogSink, Reason, Source, Tally, Template,
+        codec::{BombError, Gap, Input},
+        frame::Extent,
+        lines::{LineReader, Mode},
+    },
     message::Message,
 };
 
@@ -23,6 +22,23 @@ pub struct Options {
     pub max_message_size: usize,
     /// How several sources become one stream.
     pub order: Order,
+    /// What the sources hold.
+    pub form: Form,
+    /// The most bytes a compressed source may decompress to; without it 4 GiB, or a thousand times the compressed bytes
+    /// if that is more.
+    pub max_decompressed: Option<u64>,
+}
+
+/// What sources hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Whatever their content says: framed messages or Heka JSON lines.
+    #[default]
+    Sniff,
+    /// Text, of which each line becomes the Payload of a message.
+    Lines(Arc<Template>),
+    /// Anything, of which each source becomes the Payload of a message.
+    Payload(Arc<Template>),
 }
 
 /// How several sources become one stream.
@@ -38,7 +54,7 @@ pub enum Order {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_message_size: 64 << 20, order: Order::Files }
+        Options { max_message_size: 64 << 20, order: Order::Files, form: Form::Sniff, max_decompressed: None }
     }
 }
 
@@ -70,7 +86,21 @@ pub struct Reader {
     at: usize,
     merge: Option<Merge>,
     /// A stream that is done with, for its buffers.
-    spare: Option<FrameReader<Input>>,
+    spare: Option<Box<FrameReader<Input>>>,
+    /// Messages made of text so far.
+    number: u64,
+    /// Bytes of sources that are done.
+    read: u64,
+    log: Option<SharedLog>,
+}
+
+/// How far a reader is, in bytes of the sources as they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Read so far.
+    pub read: u64,
+    /// The sum of the sources' sizes, when all are known.
+    pub total: Option<u64>,
 }
 
 /// The state of merging by time.
@@ -88,11 +118,12 @@ enum Slot {
     Done,
 }
 
-type Input = Box<dyn Read + Send>;
+type SharedLog = Arc<std::sync::Mutex<LogSink>>;
 
 /// One open source.
 enum Stream {
-    Frames(FrameReader<Input>),
+    Frames(Box<FrameReader<Input>>),
+    Lines(Box<LineReader<Input>>),
 }
 
 impl Reader {
@@ -111,7 +142,17 @@ impl Reader {
             at: 0,
             merge: None,
             spare: None,
+            number: 0,
+            read: 0,
+            log: None,
         })
+    }
+
+    /// Calls `log` wherever production's scanner would log a warning.
+    #[must_use]
+    pub fn with_log(mut self, log: LogSink) -> Self {
+        self.log = Some(Arc::new(std::sync::Mutex::new(log)));
+        self
     }
 
     /// The next record, or `None` when all sources are read.
@@ -150,6 +191,20 @@ impl Reader {
         sum
     }
 
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let mut read = self.read;
+        for index in 0..self.sources.len() {
+            read += self.live(index).map_or(0, |it| it.input().progress());
+        }
+        Progress { read, total: self.sources.iter().map(Source::size).sum() }
+    }
+
+    /// The sources, in the order of [`Record::file_index`].
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     fn live(&self, index: usize) -> Option<&Stream> {
         match &self.merge {
             None => self.current.as_ref().filter(|_| self.at == index),
@@ -178,25 +233,52 @@ impl Reader {
     }
 
     fn close_current(&mut self) {
-        if let Some(mut stream) = self.current.take() {
-            self.done[self.at] = Some(stream.finish());
-            let Stream::Frames(frames) = stream;
-            self.spare = Some(frames);
+        if let Some(stream) = self.current.take() {
+            self.close(self.at, stream);
         }
         self.at += 1;
     }
 
+    /// Takes over the accounts of a source that is read to its end, and its buffers.
+    fn close(&mut self, index: usize, mut stream: Stream) {
+        self.done[index] = Some(stream.finish());
+        self.read += stream.input().progress();
+        match stream {
+            Stream::Frames(frames) => self.spare = Some(frames),
+            Stream::Lines(lines) => self.number = self.number.max(lines.number()),
+        }
+    }
+
     fn open_stream(&mut self, index: usize) -> Result<Stream, ArchiveError> {
-        let input = self.sources[index].open()?;
+        let mut input = Input::open(&self.sources[index], self.options.max_decompressed)?;
         let name = self.names[index].clone();
-        let frames = match self.spare.take() {
-            Some(mut spare) => {
-                spare.restart(input, name);
-                spare
-            }
-            None => FrameReader::new(input, name, self.options.max_message_size),
+        let max = self.options.max_message_size;
+        let mode = match &self.options.form {
+            Form::Sniff => match input.content() {
+                Ok(Content::Frames) => return Ok(Stream::Frames(self.frames(input, name))),
+                Ok(Content::JsonLines) => Mode::Json,
+                Err(error) => return Err(failed(&name, 0, error)),
+            },
+            Form::Lines(template) => Mode::Lines(template.clone()),
+            Form::Payload(template) => Mode::Payload(template.clone()),
         };
-        Ok(Stream::Frames(frames))
+        Ok(Stream::Lines(Box::new(LineReader::new(input, name, mode, max, self.number))))
+    }
+
+    fn frames(&mut self, input: Input, name: Arc<str>) -> Box<FrameReader<Input>> {
+        if let Some(mut spare) = self.spare.take() {
+            spare.restart(input, name);
+            return spare;
+        }
+        let mut frames = FrameReader::new(input, name, self.options.max_message_size);
+        if let Some(log) = self.log.clone() {
+            frames = frames.with_log(Box::new(move |reason: &Reason| {
+                if let Ok(mut log) = log.lock() {
+                    log(reason);
+                }
+            }));
+        }
+        Box::new(frames)
     }
 
     fn advance_in_time(&mut self) -> Result<Option<Extent>, ArchiveError> {
@@ -234,8 +316,9 @@ impl Reader {
                 }
             }
             None => {
-                self.done[self.at] = Some(stream.finish());
-                merge.slots[self.at] = Slot::Done;
+                if let Slot::Open(stream, _) = std::mem::replace(&mut merge.slots[self.at], Slot::Done) {
+                    self.close(self.at, *stream);
+                }
                 merge.heads.pop();
             }
         }
@@ -254,15 +337,16 @@ impl Reader {
                     let timestamp = stream.record(extent, name, index).message.timestamp();
                     merge.heads.push(Reverse((timestamp, index)));
                     if self.sources.len() > MAX_OPEN && self.sources[index] != Source::Stdin {
-                        let Stream::Frames(frames) = stream;
-                        self.spare = Some(frames);
+                        if let Stream::Frames(frames) = stream {
+                            self.spare = Some(frames);
+                        }
                         Slot::Closed
                     } else {
                         Slot::Open(Box::new(stream), extent)
                     }
                 }
                 None => {
-                    self.done[index] = Some(stream.finish());
+                    self.close(index, stream);
                     Slot::Done
                 }
             };
@@ -289,41 +373,73 @@ impl fmt::Debug for Reader {
 }
 
 impl Stream {
+    /// The next message. Behind a gap in compressed data the old and the new bytes are kept apart.
     #[inline]
     fn advance(&mut self) -> io::Result<Option<Extent>> {
-        match self {
-            Stream::Frames(frames) => frames.advance(),
+        loop {
+            let found = match self {
+                Stream::Frames(frames) => frames.advance()?,
+                Stream::Lines(lines) => lines.advance()?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+            let Some(Gap { offset, length, reason }) = self.input_mut().take_gap() else { return Ok(None) };
+            let reason = Reason::Codec(reason);
+            match self {
+                Stream::Frames(frames) => frames.abandon(|ledger| ledger.note(offset, length, reason)),
+                Stream::Lines(lines) => lines.note(offset, length, reason),
+            }
         }
     }
 
     #[inline]
     fn record<'a>(&'a self, extent: Extent, file: &'a Arc<str>, file_index: usize) -> Record<'a> {
-        match self {
-            Stream::Frames(frames) => {
-                let frame = frames.frame(extent);
-                Record { message: frame.message, bytes: frame.bytes, file, file_index, offset: frame.offset }
-            }
-        }
+        let frame = match self {
+            Stream::Frames(frames) => frames.frame(extent),
+            Stream::Lines(lines) => lines.frame(extent),
+        };
+        Record { message: frame.message, bytes: frame.bytes, file, file_index, offset: frame.offset }
     }
 
     fn tally(&self) -> Tally {
         match self {
             Stream::Frames(frames) => frames.tally(),
+            Stream::Lines(lines) => lines.tally(),
         }
     }
 
     fn finish(&mut self) -> Tally {
-        match self {
-            Stream::Frames(frames) => frames.finish(),
+        if let Stream::Frames(frames) = self {
+            frames.finish();
         }
         self.tally()
     }
 
+    fn input(&self) -> &Input {
+        match self {
+            Stream::Frames(frames) => frames.get_ref(),
+            Stream::Lines(lines) => lines.get_ref(),
+        }
+    }
+
+    fn input_mut(&mut self) -> &mut Input {
+        match self {
+            Stream::Frames(frames) => frames.get_mut(),
+            Stream::Lines(lines) => lines.get_mut(),
+        }
+    }
+
     fn failed(&self, file: &Arc<str>, source: io::Error) -> ArchiveError {
-        let offset = match self {
-            Stream::Frames(frames) => frames.offset() + frames.pending_bytes(),
-        };
-        ArchiveError::Read { file: file.to_string(), offset, source }
+        failed(file, self.input().progress(), source)
+    }
+}
+
+fn failed(file: &Arc<str>, offset: u64, source: io::Error) -> ArchiveError {
+    let file = file.to_string();
+    match source.get_ref().and_then(|it| it.downcast_ref::<BombError>()) {
+        Some(&BombError { limit, offset }) => ArchiveError::Bomb { file, limit, offset },
+        None => ArchiveError::Read { file, offset, source },
     }
 }
 
@@ -402,6 +518,82 @@ mod tests {
         let tally = reader.tally();
         assert_eq!(tally.damage.len(), 1);
         assert_eq!((&tally.damage[0].file, tally.damage[0].length), (&sources[1].name(), 10));
+    }
+
+    #[test]
+    fn compressed_files_are_read_like_plain_ones() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[1, 2], &[3]]);
+        let Source::File(path) = &sources[0] else { panic!("a file") };
+        let plain = fs::read(path).expect("readable");
+        let one = zstd::encode_all(&plain[..], 3).expect("compressed");
+        let check = |bytes: &[u8], expected: &[(usize, i64)], damage: &[&str]| {
+            fs::write(path, bytes).expect("written");
+            let mut reader = Reader::open(sources.clone(), Options::default()).expect("opened");
+            assert_eq!(read(&mut reader), expected);
+            let tally = reader.tally();
+            let got: Vec<String> =
+                tally.damage.iter().map(|it| format!("{} {} {}", it.offset, it.length, it.reason)).collect();
+            assert_eq!(got, damage);
+            assert_eq!(tally.bytes, tally.record_bytes + tally.skipped_bytes + tally.pending_bytes);
+            let size = |it: &Source| it.size().expect("a file");
+            let total = sources.iter().map(size).sum();
+            assert_eq!(reader.progress(), Progress { read: total, total: Some(total) });
+        };
+        check(&one, &[(0, 1), (0, 2), (1, 3)], &[]);
+        let both = [&one[..], &zstd::encode_all(&plain[3..], 3).expect("compressed")].concat();
+        check(&both, &[(0, 1), (0, 2), (0, 2), (1, 3)], &["50 22 garbage before a record"]);
+        // The frame's checksum is wrong: what it held is delivered, the record cut at its end is not joined to the next.
+        let mut out = zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
+        out.include_checksum(true).expect("a checksum");
+        std::io::Write::write_all(&mut out, &plain[..30]).expect("compressed");
+        let mut bad = out.finish().expect("compressed");
+        let size = bad.len();
+        bad[size - 1] ^= 1;
+        bad.extend_from_slice(&one);
+        let gap = format!("{} 4 compressed data is damaged: Restored data doesn't match checksum", size - 4);
+        check(
+            &bad,
+            &[(0, 1), (0, 1), (0, 2), (1, 3)],
+            &["25 5 truncated record: 5 of 25 bytes at end of file", &gap],
+        );
+    }
+
+    #[test]
+    fn a_bomb_names_its_file() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[]]);
+        let Source::File(path) = &sources[0] else { panic!("a file") };
+        fs::write(path, zstd::encode_all(&[0; 1 << 20][..], 3).expect("compressed")).expect("written");
+        let options = Options { max_decompressed: Some(1000), ..Options::default() };
+        let mut reader = Reader::open(sources.clone(), options).expect("opened");
+        let error = reader.next().expect_err("stopped").to_string();
+        let expected =
+            format!("{}: decompresses to more than 1000 bytes by compressed offset", path.display());
+        assert!(error.starts_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn text_is_numbered_over_all_files() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources: Vec<Source> = ["a\nb\n", "c\n"]
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                let path = folder.path().join(index.to_string());
+                fs::write(&path, text).expect("written");
+                Source::File(path)
+            })
+            .collect();
+        let check = |form: Form, expected: &[(usize, i64)]| {
+            let mut reader =
+                Reader::open(sources.clone(), Options { form, ..Options::default() }).expect("opened");
+            assert_eq!(read(&mut reader), expected);
+            assert_eq!(reader.tally().damage, []);
+        };
+        let template = Arc::new(Template { step: 7, ..Template::default() });
+        check(Form::Lines(template.clone()), &[(0, 0), (0, 7), (1, 14)]);
+        check(Form::Payload(template), &[(0, 0), (1, 7)]);
     }
 
     #[test]

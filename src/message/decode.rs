@@ -56,6 +56,7 @@ pub struct MessageIndex {
     pub(super) type_: Span,
     pub(super) logger: Span,
     pub(super) severity: i32,
+    pub(super) has_severity: bool,
     pub(super) payload: Span,
     pub(super) env_version: Span,
     pub(super) pid: i32,
@@ -96,6 +97,7 @@ impl Default for MessageIndex {
             type_: Span::ABSENT,
             logger: Span::ABSENT,
             severity: 7,
+            has_severity: false,
             payload: Span::ABSENT,
             env_version: Span::ABSENT,
             pid: i32::MIN,
@@ -137,6 +139,7 @@ impl MessageIndex {
                 4 => store_string(raw, at + 1, wire_type, &mut self.logger),
                 5 => read_integer(raw, raw.len(), at + 1, wire_type).map(|(value, next)| {
                     self.severity = value as i32;
+                    self.has_severity = true;
                     next
                 }),
                 6 => store_string(raw, at + 1, wire_type, &mut self.payload),
