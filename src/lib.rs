@@ -15,3 +15,6 @@ pub mod modules;
 pub mod pipeline;
 pub mod sandbox;
 pub mod vm;
+
+// ── tools: what a subcommand does, not how it is typed or shown ──
+pub mod replay;

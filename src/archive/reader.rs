@@ -163,11 +163,34 @@ impl Reader {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ArchiveError> {
-        let found = match self.options.order {
-            Order::Files => self.advance_in_order()?,
-            Order::Time => self.advance_in_time()?,
-        };
-        let Some(extent) = found else { return Ok(None) };
+        self.next_where(|_| true)
+    }
+
+    /// The next record whose message is `wanted`, or `None` when all sources are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_where(
+        &mut self,
+        mut wanted: impl FnMut(Message<'_>) -> bool,
+    ) -> Result<Option<Record<'_>>, ArchiveError> {
+        loop {
+            let found = match self.options.order {
+                Order::Files => self.advance_in_order()?,
+                Order::Time => self.advance_in_time()?,
+            };
+            let Some(extent) = found else { return Ok(None) };
+            if self.record(extent).is_some_and(|it| wanted(it.message)) {
+                return Ok(self.record(extent));
+            }
+        }
+    }
+
+    /// The record that was found last.
+    #[inline]
+    fn record(&self, extent: Extent) -> Option<Record<'_>> {
         let stream = match &self.merge {
             None => self.current.as_ref(),
             Some(merge) => match &merge.slots[self.at] {
@@ -175,7 +198,7 @@ impl Reader {
                 Slot::Closed | Slot::Done => None,
             },
         };
-        Ok(stream.map(|stream| stream.record(extent, &self.names[self.at], self.at)))
+        stream.map(|stream| stream.record(extent, &self.names[self.at], self.at))
     }
 
     /// The accounts so far, over all sources. What is still in a buffer is not in them until a source is read to its end.
