@@ -7,3 +7,6 @@
 pub mod archive;
 pub mod matcher;
 pub mod message;
+
+// ── tools: what a subcommand does, not how it is typed or shown ──
+pub mod view;
