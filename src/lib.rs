@@ -18,3 +18,8 @@ pub mod vm;
 
 // ── tools: what a subcommand does, not how it is typed or shown ──
 pub mod replay;
+pub mod report;
+pub mod view;
+
+// ── shell: the ways in ──
+pub mod cli;

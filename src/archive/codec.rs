@@ -177,11 +177,6 @@ impl Input {
         }
     }
 
-    /// Replaces the bytes of a plain input, once all of the old ones are read.
-    pub(super) fn replace(&mut self, bytes: Box<dyn Read + Send>) {
-        self.bytes = Bytes::Plain(bytes);
-    }
-
     /// Reads until at least `size` bytes were looked at; false when there are fewer.
     fn peek(&mut self, size: usize) -> io::Result<bool> {
         let mut piece = [0; PEEK_SIZE];

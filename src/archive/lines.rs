@@ -267,7 +267,9 @@ impl<R: Read> LineReader<R> {
 
 /// Encodes one line of Heka JSON.
 fn encode_json(text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-    json::parse(text, None).map(|message| message.encode(out)).map_err(|error| error.to_string())
+    json::parse(text, None)
+        .map(|message| message.encode(out))
+        .map_err(|error| format!("column {}: {error}", error.position + 1))
 }
 
 #[cfg(test)]
@@ -329,7 +331,8 @@ mod tests {
         let text = format!("{}\n\n{{\n  \r\n{}\r\n[]\n{}", line("a"), line("b"), line("last"));
         let (found, tally) = read(text.as_bytes(), Mode::Json, 1 << 20);
         assert_eq!(found.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), ["a", "b", "last"]);
-        let lines: Vec<String> = tally.damage.iter().map(|it| it.reason.to_string()[..7].to_owned()).collect();
+        let lines: Vec<String> =
+            tally.damage.iter().map(|it| it.reason.to_string()[..7].to_owned()).collect();
         assert_eq!((lines, tally.skipped_bytes), (vec!["line 3:".to_owned(), "line 6:".to_owned()], 5));
     }
 

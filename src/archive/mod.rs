@@ -19,6 +19,7 @@ mod frame;
 mod lines;
 mod reader;
 mod source;
+mod writer;
 
 pub use codec::{Codec, Content};
 pub use damage::{Damage, LogSink, MAX_ENTRIES, Reason, Tally};
@@ -27,3 +28,4 @@ pub use frame::{Frame, FrameReader};
 pub use lines::Template;
 pub use reader::{Form, Options, Order, Progress, Reader, Record};
 pub use source::{Source, natural_order, resolve};
+pub use writer::{Format, Writer, format_of};

@@ -27,6 +27,9 @@ pub struct Options {
     /// The most bytes a compressed source may decompress to; without it 4 GiB, or a thousand times the compressed bytes
     /// if that is more.
     pub max_decompressed: Option<u64>,
+    /// The last source, if it is a plain file, has no end: after `None` the reader can be asked again. Only in order of
+    /// files.
+    pub follow: bool,
 }
 
 /// What sources hold.
@@ -54,7 +57,13 @@ pub enum Order {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_message_size: 64 << 20, order: Order::Files, form: Form::Sniff, max_decompressed: None }
+        Options {
+            max_message_size: 64 << 20,
+            order: Order::Files,
+            form: Form::Sniff,
+            max_decompressed: None,
+            follow: false,
+        }
     }
 }
 
@@ -92,6 +101,8 @@ pub struct Reader {
     /// Bytes of sources that are done.
     read: u64,
     log: Option<SharedLog>,
+    /// The device and inode of the file being followed.
+    followed: Option<(u64, u64)>,
 }
 
 /// How far a reader is, in bytes of the sources as they are stored.
@@ -145,6 +156,7 @@ impl Reader {
             number: 0,
             read: 0,
             log: None,
+            followed: None,
         })
     }
 
@@ -207,7 +219,8 @@ impl Reader {
         for (index, done) in self.done.iter().enumerate() {
             if let Some(tally) = done {
                 sum.add(tally);
-            } else if let Some(stream) = self.live(index) {
+            }
+            if let Some(stream) = self.live(index) {
                 sum.add(&stream.tally());
             }
         }
@@ -244,15 +257,47 @@ impl Reader {
             if let Some(stream) = &mut self.current {
                 match stream.advance() {
                     Ok(Some(extent)) => return Ok(Some(extent)),
-                    Ok(None) => self.close_current(),
+                    Ok(None) => {}
                     Err(error) => return Err(stream.failed(&self.names[self.at], error)),
                 }
+                if self.is_followed() {
+                    return Ok(None);
+                }
+                self.close_current();
             }
             if self.at == self.sources.len() {
                 return Ok(None);
             }
             self.current = Some(self.open_stream(self.at)?);
         }
+    }
+
+    /// Whether asking again after `None` may give more: the last source is a plain file and is followed.
+    pub fn is_followed(&self) -> bool {
+        self.options.follow
+            && self.at + 1 == self.sources.len()
+            && self.sources[self.at] != Source::Stdin
+            && self.current.as_ref().is_some_and(|it| it.input().is_plain())
+    }
+
+    /// Looks whether the file being followed was cut off or replaced by another, and starts over with it if so. To be
+    /// called between `None` and asking again.
+    ///
+    /// # Errors
+    ///
+    /// The new file cannot be opened.
+    pub fn refresh(&mut self) -> Result<(), ArchiveError> {
+        let (true, Some(stream)) = (self.is_followed(), &self.current) else { return Ok(()) };
+        // Between its removal and its return there is no file: the next time, perhaps.
+        let Some(now) = self.sources[self.at].identity() else { return Ok(()) };
+        if Some(now.file) == self.followed && now.size >= stream.input().progress() {
+            return Ok(());
+        }
+        let at = self.at;
+        self.close_current();
+        self.at = at;
+        self.current = Some(self.open_stream(at)?);
+        Ok(())
     }
 
     fn close_current(&mut self) {
@@ -264,7 +309,9 @@ impl Reader {
 
     /// Takes over the accounts of a source that is read to its end, and its buffers.
     fn close(&mut self, index: usize, mut stream: Stream) {
-        self.done[index] = Some(stream.finish());
+        let mut tally = self.done[index].take().unwrap_or_default();
+        tally.add(&stream.finish());
+        self.done[index] = Some(tally);
         self.read += stream.input().progress();
         match stream {
             Stream::Frames(frames) => self.spare = Some(frames),
@@ -274,6 +321,9 @@ impl Reader {
 
     fn open_stream(&mut self, index: usize) -> Result<Stream, ArchiveError> {
         let mut input = Input::open(&self.sources[index], self.options.max_decompressed)?;
+        if self.options.follow {
+            self.followed = self.sources[index].identity().map(|it| it.file);
+        }
         let name = self.names[index].clone();
         let max = self.options.max_message_size;
         let mode = match &self.options.form {
@@ -617,6 +667,39 @@ mod tests {
         let template = Arc::new(Template { step: 7, ..Template::default() });
         check(Form::Lines(template.clone()), &[(0, 0), (0, 7), (1, 14)]);
         check(Form::Payload(template), &[(0, 0), (1, 7)]);
+    }
+
+    #[test]
+    fn a_followed_file_grows_and_is_replaced() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[1], &[]]);
+        let Source::File(path) = &sources[1] else { panic!("a file") };
+        let options = Options { follow: true, ..Options::default() };
+        let mut reader = Reader::open(sources.clone(), options).expect("opened");
+        let mut check = |expected: &[(usize, i64)]| {
+            reader.refresh().expect("refreshed");
+            assert_eq!(read(&mut reader), expected);
+            assert!(reader.is_followed());
+            reader.tally()
+        };
+        check(&[(0, 1)]);
+        let append = |bytes: &[u8]| {
+            let mut file = fs::OpenOptions::new().append(true).open(path).expect("opened");
+            std::io::Write::write_all(&mut file, bytes).expect("written");
+        };
+        append(&[framed(2), framed(3)[..7].to_vec()].concat());
+        check(&[(1, 2)]);
+        append(&framed(3)[7..]);
+        check(&[(1, 3)]);
+        check(&[]);
+        // Cut off and written anew.
+        fs::write(path, framed(4)).expect("written");
+        check(&[(1, 4)]);
+        // Replaced by another of the same size.
+        fs::write(folder.path().join("new"), framed(5)).expect("written");
+        fs::rename(folder.path().join("new"), path).expect("renamed");
+        let tally = check(&[(1, 5)]);
+        assert_eq!((tally.records, tally.damage_total), (5, 0));
     }
 
     #[test]

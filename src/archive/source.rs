@@ -9,6 +9,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -44,6 +45,13 @@ impl Source {
         }
     }
 
+    /// Which file it is at this moment.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let Source::File(path) = self else { return None };
+        let metadata = fs::metadata(path).ok()?;
+        Some(Identity { file: (metadata.dev(), metadata.ino()), size: metadata.len() })
+    }
+
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ArchiveError> {
         match self {
             Source::File(path) => {
@@ -59,6 +67,13 @@ impl Source {
             Source::Stdin => Ok(Box::new(io::stdin())),
         }
     }
+}
+
+/// What tells a file from the one that had its name before.
+pub(super) struct Identity {
+    /// Device and inode.
+    pub(super) file: (u64, u64),
+    pub(super) size: u64,
 }
 
 /// The sources that `inputs` stand for, in order.
