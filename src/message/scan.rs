@@ -10,6 +10,8 @@
 //! state machine halve the instructions of a message, and every message of an archive comes through here.
 #![allow(unsafe_code)]
 
+use std::hint::cold_path;
+
 use super::{
     MessageIndex, UUID_SIZE,
     decode::{FieldSpan, Span},
@@ -40,6 +42,7 @@ static VALUE_OFFSETS: [u8; 256] = {
     offsets[0x42] = 2;
     offsets
 };
+/// Leads out of any field that is scanned.
 const OTHER: u8 = u8::MAX;
 
 /// The Uuid with its key and length, a Timestamp of ten bytes and its key, and four bytes to look at.
@@ -82,13 +85,19 @@ pub(super) fn scan(raw: &[u8], index: &mut MessageIndex) -> Scanned {
     }
     // From here on four bytes can be read at `at` wherever a header is looked for: MIN_RECORD covers the longest
     // Timestamp, and a header is only taken when four bytes follow it.
+    let limit = end - 4;
     macro_rules! string {
         ($key:literal, $span:ident) => {
-            let head = load!(u16, at);
-            if head & SHORT == $key {
-                let len = usize::from(head >> 8);
+            if load!(u8, at) == $key {
+                let len = usize::from(load!(u8, at + 1));
                 let next = at + 2 + len;
-                if next + 4 > end {
+                // Two branches that are never taken cost less than one condition made of both.
+                if len >= 0x80 {
+                    cold_path();
+                    return Scanned { at, has_timestamp: true };
+                }
+                if next > limit {
+                    cold_path();
                     return Scanned { at, has_timestamp: true };
                 }
                 index.$span = Span::new(at + 2, len);
@@ -98,9 +107,9 @@ pub(super) fn scan(raw: &[u8], index: &mut MessageIndex) -> Scanned {
     }
     macro_rules! integer {
         ($key:literal, $value:ident) => {{
-            let head = load!(u32, at);
-            let is_it = head & 0xff == $key;
+            let is_it = load!(u8, at) == $key;
             if is_it {
+                let head = load!(u32, at);
                 let (value, next) = if head & 0x8000 == 0 {
                     (head >> 8 & 0x7f, at + 2)
                 } else if head & 0x0080_0000 == 0 {
@@ -111,7 +120,7 @@ pub(super) fn scan(raw: &[u8], index: &mut MessageIndex) -> Scanned {
                     };
                     (value as u32, next)
                 };
-                if next + 4 > end {
+                if next > limit {
                     return Scanned { at, has_timestamp: true };
                 }
                 index.$value = value as i32;
@@ -143,6 +152,7 @@ pub(super) fn scan(raw: &[u8], index: &mut MessageIndex) -> Scanned {
 #[inline]
 fn scan_fields(raw: &[u8], mut at: usize, fields: &mut Vec<FieldSpan>) -> (usize, bool) {
     let end = raw.len();
+    let Some(limit) = end.checked_sub(4) else { return (at, false) };
     let base = raw.as_ptr();
     macro_rules! load {
         ($type:ty, $at:expr) => {{
@@ -152,10 +162,11 @@ fn scan_fields(raw: &[u8], mut at: usize, fields: &mut Vec<FieldSpan>) -> (usize
         }};
     }
     let room = fields.spare_capacity_mut();
-    let (first, room) = (room.as_mut_ptr().cast::<FieldSpan>(), room.len());
+    let room = room.as_mut_ptr_range();
+    let mut field = room.start.cast::<FieldSpan>();
     let mut count = 0;
     let is_full = loop {
-        if at + 4 > end {
+        if at > limit {
             break false;
         }
         // The field's key and length, its name's key and length.
@@ -163,70 +174,72 @@ fn scan_fields(raw: &[u8], mut at: usize, fields: &mut Vec<FieldSpan>) -> (usize
         if head & 0x80ff_80ff != 0x000a_0052 {
             break false;
         }
-        let field_end = at + 2 + (head >> 8 & 0xff) as usize;
+        // Two bytes before the field's end, which every later comparison leaves to be read at `inside`.
+        let last = at + (head >> 8 & 0xff) as usize;
         let name_len = (head >> 24) as usize;
         let mut inside = at + 4 + name_len;
-        // This and every later comparison with the field's end leaves two bytes to be read at `inside`.
-        if inside + 2 > field_end || field_end > end {
+        if inside > last || last + 2 > end {
             break false;
         }
-        if count == room {
+        if field == room.end.cast() {
             break true;
         }
-        // SAFETY: `count` is below the room there is. Everything is written before `count` grows past this element.
-        let field = unsafe { first.add(count) };
         /// Writes one member of the field.
         macro_rules! set {
             ($member:ident, $value:expr) => {
-                // SAFETY: `field` is in the buffer's room, see above.
+                // SAFETY: `field` is in the buffer's room: it started there and is not at its end.
                 unsafe { (&raw mut (*field).$member).write($value) }
             };
         }
         set!(name, Span::new(at + 4, name_len));
         set!(representation, Span::ABSENT);
         set!(value_type, 0);
-        let mut head = load!(u16, inside);
-        if head & 0xff != 0x22 {
-            if head & SHORT == 0x10 {
-                set!(value_type, i32::from(head >> 8));
+        let mut key = load!(u8, inside);
+        if key != 0x22 {
+            if key == 0x10 {
+                let value_type = load!(u8, inside + 1);
+                set!(value_type, i32::from(value_type));
                 inside += 2;
-                if inside + 2 > field_end {
+                if value_type >= 0x80 {
+                    cold_path();
                     break false;
                 }
-                head = load!(u16, inside);
+                if inside > last {
+                    cold_path();
+                    break false;
+                }
+                key = load!(u8, inside);
             }
-            if head & SHORT == 0x1a {
-                let len = usize::from(head >> 8);
+            // A field is shorter than 128 bytes, so a length of more than one byte is also one that leads out of it.
+            if key == 0x1a {
+                let len = usize::from(load!(u8, inside + 1));
                 set!(representation, Span::new(inside + 2, len));
                 inside += 2 + len;
-                if inside + 2 > field_end {
+                if inside > last {
                     break false;
                 }
-                head = load!(u16, inside);
+                key = load!(u8, inside);
             }
-            let offset = VALUE_OFFSETS[usize::from(head & 0xff)];
-            if offset >= 2 {
-                let len = usize::from(head >> 8);
-                if offset == OTHER || len >= 0x80 || inside + 2 + len > field_end {
-                    break false;
-                }
+            let offset = usize::from(VALUE_OFFSETS[usize::from(key)]);
+            let len = usize::from(load!(u8, inside + 1));
+            inside += offset;
+            if offset >= 2 && inside + len > last + 2 {
+                break false;
             }
-            inside += usize::from(offset);
         }
-        set!(value, Span::new(inside, field_end - inside));
+        set!(value, Span::new(inside, last + 2 - inside));
         count += 1;
-        at = field_end;
+        // SAFETY: behind an element of the room is still the room or its end.
+        field = unsafe { field.add(1) };
+        at = last + 2;
     };
-    // SAFETY: `count` elements behind the old length were written above.
+    // SAFETY: `count` elements behind the old length were written above, all of their members.
     unsafe { fields.set_len(fields.len() + count) };
     (at, is_full)
 }
 
 /// `0a 10`.
 const KEY_AND_UUID_SIZE: u16 = (UUID_SIZE as u16) << 8 | 0x0a;
-/// Of a key and the byte behind it: the key, and the bit that says the second is not all of its number.
-const SHORT: u16 = 0x80ff;
-
 /// The continuation bits of eight bytes.
 const CONTINUED: u64 = 0x8080_8080_8080_8080;
 
