@@ -16,6 +16,7 @@ mod encode;
 pub mod json;
 mod owned;
 pub mod render;
+mod scan;
 mod value;
 mod wire;
 

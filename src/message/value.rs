@@ -64,6 +64,12 @@ impl<'a> Message<'a> {
         self.index.type_.of(self.raw)
     }
 
+    /// Whether `Type` is present and is `name`: the commonest first test of a matcher, so it looks at the length first.
+    #[inline]
+    pub fn type_is(&self, name: &[u8]) -> bool {
+        self.index.type_.holds(self.raw, name)
+    }
+
     /// `Logger`, if present.
     #[inline]
     pub fn logger(&self) -> Option<&'a [u8]> {
