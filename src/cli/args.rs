@@ -101,8 +101,8 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
     let civil = utc
         .parse::<jiff::civil::DateTime>()
         .or_else(|_| utc.parse::<jiff::civil::Date>().map(|it| it.at(0, 0, 0, 0)));
-    let zoned = civil.map_err(|_| EXPECTED.to_owned())?.to_zoned(jiff::tz::TimeZone::UTC);
-    nanoseconds(zoned.map_err(|_| out_of_range())?.timestamp())
+    let timestamp = jiff::tz::TimeZone::UTC.to_timestamp(civil.map_err(|_| EXPECTED.to_owned())?);
+    nanoseconds(timestamp.map_err(|_| out_of_range())?)
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ impl Ui {
         Ui { style: Style { color }, quiet: global.quiet, verbose: global.verbose, bar: ProgressBar::hidden() }
     }
 
+    /// The same terminal for a bar of its own.
+    pub fn again(&self) -> Ui {
+        Ui { style: self.style, quiet: self.quiet, verbose: self.verbose, bar: ProgressBar::hidden() }
+    }
+
     /// A bar over `total` bytes, on a terminal only, and only where nothing else is written to it.
     pub fn start_bar(&mut self, total: Option<u64>) {
         let is_shown = !self.quiet && std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();

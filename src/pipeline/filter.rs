@@ -578,6 +578,16 @@ impl Filter {
 }
 
 impl FilterReport {
+    /// The report of a filter that nobody tried to create.
+    pub fn not_created(name: String, error: Vec<u8>) -> FilterReport {
+        FilterReport {
+            outcome: Outcome::CreateFailed,
+            failure: Some(CreateFailure::Config),
+            error: Some(error),
+            ..FilterReport::new(name, String::new())
+        }
+    }
+
     fn new(name: String, state_name: String) -> FilterReport {
         FilterReport {
             name,

@@ -9,5 +9,5 @@ mod summary;
 
 pub use json::{REPORT_VERSION, json};
 pub use stats::plugins_tsv;
-pub use summary::{Style, summary, termination};
+pub use summary::{Style, damage, summary, termination};
 

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use crate::{
+    archive::Tally,
     event::SourceLine,
     message::render::escape,
     pipeline::{CreateFailure, FilterReport, Outcome, limits::LimitReport},
@@ -170,26 +171,7 @@ fn input_lines(res: &mut String, replay: &Replay, style: Style) {
     }
     let _ = writeln!(res, "), {} messages/s", grouped(rate as u64));
     if tally.is_damaged() {
-        let text = format!(
-            "damaged input: {} skipped, {} pending, {}",
-            count(tally.skipped_bytes, "byte", "bytes"),
-            count(tally.pending_bytes, "byte", "bytes"),
-            count(tally.damage_total, "place", "places"),
-        );
-        let _ = writeln!(res, "{}", style.warning(&text));
-        for damage in tally.damage.iter().take(SHOWN_DAMAGE) {
-            let _ = writeln!(
-                res,
-                "    {} at offset {}, {}: {}",
-                damage.file,
-                damage.offset,
-                count(damage.length, "byte", "bytes"),
-                damage.reason
-            );
-        }
-        if tally.damage_total > SHOWN_DAMAGE as u64 {
-            let _ = writeln!(res, "    and {} more (--report has them)", tally.damage_total - SHOWN_DAMAGE as u64);
-        }
+        res.push_str(&damage(tally, style));
     }
     if let Some(failure) = &replay.failure {
         let _ = writeln!(res, "{}: {failure}", style.error("reading failed"));
@@ -214,6 +196,32 @@ fn input_lines(res: &mut String, replay: &Replay, style: Style) {
         }
         _ => {}
     }
+}
+
+/// What is damaged: totals and the first places.
+pub fn damage(tally: &Tally, style: Style) -> String {
+    let text = format!(
+        "damaged input: {} skipped, {} pending, {}",
+        count(tally.skipped_bytes, "byte", "bytes"),
+        count(tally.pending_bytes, "byte", "bytes"),
+        count(tally.damage_total, "place", "places"),
+    );
+    let mut res = style.warning(&text);
+    res.push('\n');
+    for damage in tally.damage.iter().take(SHOWN_DAMAGE) {
+        let _ = writeln!(
+            res,
+            "    {} at offset {}, {}: {}",
+            damage.file,
+            damage.offset,
+            count(damage.length, "byte", "bytes"),
+            damage.reason
+        );
+    }
+    if tally.damage_total > SHOWN_DAMAGE as u64 {
+        let _ = writeln!(res, "    and {} more", tally.damage_total - SHOWN_DAMAGE as u64);
+    }
+    res
 }
 
 fn duration(seconds: f64) -> String {

@@ -8,6 +8,7 @@ pub mod doctor;
 mod inputs;
 pub mod man;
 pub mod replay;
+mod settings;
 
 use super::{
     args::{Cli, Command},
