@@ -413,13 +413,13 @@ impl Counted {
                 return Ok(false);
             }
             // One byte at a time over the last four: a magic number may lie across two reads.
-            for at in 0..bytes.len() {
+            for (at, &byte) in bytes.iter().enumerate() {
                 if passed >= 4 && last == magic {
                     self.consume(at);
                     return Ok(true);
                 }
                 last.rotate_left(1);
-                last[3] = bytes[at];
+                last[3] = byte;
                 passed += 1;
             }
             let length = bytes.len();
@@ -592,7 +592,9 @@ mod tests {
     }
 
     /// The plain bytes and the gaps, each with the plain offset it lies at.
-    fn read(bytes: &[u8], limit: Option<u64>) -> io::Result<(Vec<u8>, Vec<(usize, Gap)>)> {
+    type Pieces = (Vec<u8>, Vec<(usize, Gap)>);
+
+    fn read(bytes: &[u8], limit: Option<u64>) -> io::Result<Pieces> {
         let mut input = Input::new(Box::new(io::Cursor::new(bytes.to_vec())), limit)?;
         let (mut plain, mut gaps) = (Vec::new(), Vec::new());
         loop {
@@ -710,7 +712,7 @@ mod tests {
     fn a_window_beyond_the_limit_is_refused() {
         let mut out = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
         out.long_distance_matching(true).and_then(|()| out.window_log(28)).expect("a long window");
-        out.write_all(&[0; 1 << 20]).expect("compressed");
+        out.write_all(&vec![0; 1 << 20]).expect("compressed");
         let bytes = out.finish().expect("compressed");
         let (got, gaps) = read(&bytes, None).expect("readable");
         assert_eq!((got.len(), gaps.len()), (0, 1));

@@ -42,7 +42,7 @@ pub enum Reason {
         /// The header length byte.
         length: u8,
     },
-    /// The header is not a message_length.
+    /// The header is not a `message_length`.
     #[error("the frame header holds no message_length")]
     Header,
     /// The length in the header is not one; production's text.

@@ -1,6 +1,6 @@
 //! The stream scanner: finds framed messages and resynchronises exactly as production does.
 //!
-//! The rules are those of lua_sandbox `src/util/heka_message.c:337-432`: look for a record separator, trust the header
+//! The rules are those of `lua_sandbox` `src/util/heka_message.c:337-432`: look for a record separator, trust the header
 //! only if a unit separator and a legal length follow, decode; whatever fails moves the scan one byte past the
 //! separator. What production does by recursion is a loop here, and what it forgets (which bytes were passed over, and
 //! why) is kept.

@@ -143,7 +143,11 @@ impl Reader {
     /// # Errors
     ///
     /// None for now; options that contradict each other will be.
-    pub fn open(sources: Vec<Source>, options: Options) -> Result<Self, ArchiveError> {
+    pub fn open(sources: Vec<Source>, mut options: Options) -> Result<Self, ArchiveError> {
+        if options.form != Form::Sniff {
+            // Timestamps are given out in order of files, which is then the order of time.
+            options.order = Order::Files;
+        }
         Ok(Reader {
             names: sources.iter().map(Source::name).collect(),
             done: vec![None; sources.len()],
@@ -363,14 +367,17 @@ impl Reader {
             None => self.start_merge()?,
         };
         let mut found = None;
-        if let Some(&Reverse((_, index))) = merge.heads.peek() {
+        while let Some(&Reverse((_, index))) = merge.heads.peek() {
             self.at = index;
             if matches!(merge.slots[index], Slot::Closed) {
                 self.reopen(&mut merge, index)?;
             }
             if let Slot::Open(_, extent) = merge.slots[index] {
                 found = Some(extent);
+                break;
             }
+            // It had a message when it was looked at first, and was changed since.
+            merge.heads.pop();
         }
         self.merge = Some(merge);
         Ok(found)
@@ -380,20 +387,18 @@ impl Reader {
     fn step_last(&mut self, merge: &mut Merge) -> Result<(), ArchiveError> {
         let Slot::Open(stream, head) = &mut merge.slots[self.at] else { return Ok(()) };
         let name = &self.names[self.at];
-        match stream.advance().map_err(|error| stream.failed(name, error))? {
-            Some(extent) => {
-                *head = extent;
-                let timestamp = stream.record(extent, name, self.at).message.timestamp();
-                if let Some(mut top) = merge.heads.peek_mut() {
-                    *top = Reverse((timestamp, self.at));
-                }
+        let next = stream.advance().map_err(|error| stream.failed(name, error))?;
+        let Some(extent) = next else {
+            if let Slot::Open(stream, _) = std::mem::replace(&mut merge.slots[self.at], Slot::Done) {
+                self.close(self.at, *stream);
             }
-            None => {
-                if let Slot::Open(stream, _) = std::mem::replace(&mut merge.slots[self.at], Slot::Done) {
-                    self.close(self.at, *stream);
-                }
-                merge.heads.pop();
-            }
+            merge.heads.pop();
+            return Ok(());
+        };
+        *head = extent;
+        let timestamp = stream.record(extent, name, self.at).message.timestamp();
+        if let Some(mut top) = merge.heads.peek_mut() {
+            *top = Reverse((timestamp, self.at));
         }
         Ok(())
     }
@@ -405,25 +410,23 @@ impl Reader {
         for index in 0..self.sources.len() {
             let mut stream = self.open_stream(index)?;
             let name = &self.names[index];
-            let slot = match stream.advance().map_err(|error| stream.failed(name, error))? {
-                Some(extent) => {
-                    let timestamp = stream.record(extent, name, index).message.timestamp();
-                    merge.heads.push(Reverse((timestamp, index)));
-                    if self.sources.len() > MAX_OPEN && self.sources[index] != Source::Stdin {
-                        if let Stream::Frames(frames) = stream {
-                            self.spare = Some(frames);
-                        }
-                        Slot::Closed
-                    } else {
-                        Slot::Open(Box::new(stream), extent)
-                    }
-                }
-                None => {
-                    self.close(index, stream);
-                    Slot::Done
-                }
+            let first = stream.advance().map_err(|error| stream.failed(name, error))?;
+            let Some(extent) = first else {
+                self.close(index, stream);
+                merge.slots.push(Slot::Done);
+                continue;
             };
-            merge.slots.push(slot);
+            let timestamp = stream.record(extent, name, index).message.timestamp();
+            merge.heads.push(Reverse((timestamp, index)));
+            let is_kept = self.sources.len() <= MAX_OPEN || self.sources[index] == Source::Stdin;
+            if is_kept {
+                merge.slots.push(Slot::Open(Box::new(stream), extent));
+                continue;
+            }
+            merge.slots.push(Slot::Closed);
+            if let Stream::Frames(frames) = stream {
+                self.spare = Some(frames);
+            }
         }
         Ok(merge)
     }
@@ -431,10 +434,13 @@ impl Reader {
     fn reopen(&mut self, merge: &mut Merge, index: usize) -> Result<(), ArchiveError> {
         let mut stream = self.open_stream(index)?;
         let name = &self.names[index];
-        merge.slots[index] = match stream.advance().map_err(|error| stream.failed(name, error))? {
-            Some(extent) => Slot::Open(Box::new(stream), extent),
-            None => Slot::Done,
-        };
+        let first = stream.advance().map_err(|error| stream.failed(name, error))?;
+        if let Some(extent) = first {
+            merge.slots[index] = Slot::Open(Box::new(stream), extent);
+        } else {
+            self.close(index, stream);
+            merge.slots[index] = Slot::Done;
+        }
         Ok(())
     }
 }
@@ -637,7 +643,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let sources = write(folder.path(), &[&[]]);
         let Source::File(path) = &sources[0] else { panic!("a file") };
-        fs::write(path, zstd::encode_all(&[0; 1 << 20][..], 3).expect("compressed")).expect("written");
+        fs::write(path, zstd::encode_all(&vec![0; 1 << 20][..], 3).expect("compressed")).expect("written");
         let options = Options { max_decompressed: Some(1000), ..Options::default() };
         let mut reader = Reader::open(sources.clone(), options).expect("opened");
         let error = reader.next().expect_err("stopped").to_string();

@@ -55,9 +55,9 @@ impl Source {
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ArchiveError> {
         match self {
             Source::File(path) => {
-                let file = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
-                    true => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-                    false => Ok(file),
+                let file = File::open(path).and_then(|file| {
+                    let is_directory = file.metadata()?.is_dir();
+                    if is_directory { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
                 });
                 match file {
                     Ok(file) => Ok(Box::new(file)),

@@ -104,10 +104,10 @@ pub fn cat(
 ) -> Result<Summary, ViewError> {
     let mut shown = Shown { output, format: options.format, text: Vec::new(), messages: 0 };
     let mut tail = options.tail.map(Tail::new);
-    let (mut processed, mut matched) = (0, 0);
+    let (mut processed, mut matched) = (0u64, 0u64);
     let limit = options.selection.limit.unwrap_or(u64::MAX);
     while matched < limit {
-        if processed & 0xff == 0 && is_stopped() {
+        if processed.is_multiple_of(256) && is_stopped() {
             break;
         }
         let Some(record) = reader.next()? else {
@@ -325,7 +325,7 @@ mod tests {
         let output = Output::File(Writer::create(&path, false).expect("created"));
         cat(&mut reader("matcher.hpb", false), &Options::default(), output, &|| false).expect("converted");
         let text = zstd::decode_all(&fs::read(&path).expect("readable")[..]).expect("zstd");
-        assert_eq!(text.iter().filter(|&&it| it == b'\n').count(), 10);
+        assert_eq!(memchr::memchr_iter(b'\n', &text).count(), 10);
     }
 
     #[test]
@@ -339,6 +339,6 @@ mod tests {
         let options = Options { tail: Some(1), format: Format::JsonLines, ..Options::default() };
         let summary = cat(&mut reader("matcher.hpb", true), &options, Output::Stream(&mut out), &is_stopped)
             .expect("shown");
-        assert_eq!((summary.processed, out.iter().filter(|&&it| it == b'\n').count()), (10, 1));
+        assert_eq!((summary.processed, memchr::memchr_iter(b'\n', &out).count()), (10, 1));
     }
 }

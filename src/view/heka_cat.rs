@@ -200,7 +200,7 @@ fn parse(args: &[OsString], complain: impl Fn(&str)) -> Option<Arguments> {
                         break;
                     };
                     if *letter == b'm' {
-                        arguments.matcher = value.to_owned();
+                        value.clone_into(&mut arguments.matcher);
                     } else {
                         let number = strtol(value.as_bytes());
                         is_good &= number >= 0;
