@@ -70,7 +70,7 @@ end
 
 
 local function group_of(value)
-    local name = type(value) == "string" and value:gsub("%c", " "):sub(1, 64) or "(none)"
+    local name = type(value) == "string" and value ~= "" and value:gsub("%c", " "):sub(1, 64) or "(none)"
     local group = groups[name]
     if group then return group end
     if group_count >= MAX_GROUPS then
@@ -87,7 +87,8 @@ end
 
 -- Makes room for another identifier at this second.
 local function age(now)
-    young_since = young_since or now
+    -- a wrong clock must not keep the generation from ageing
+    if not young_since or young_since - now > WINDOW then young_since = now end
     local is_full = young_count >= MAX_IDS
     if not is_full and now - young_since < WINDOW then return end
     if is_full and now - young_since < WINDOW then forced = forced + 1 end
@@ -174,9 +175,9 @@ function timer_event(ns, shutdown)
         add_to_payload("arrivals\tdocType\tfirst\tdocumentId\n")
         for _, storm in ipairs(storms) do
             local doc_type = type(storm.doc_type) == "string" and storm.doc_type:gsub("%c", " ") or "(none)"
-            add_to_payload(repeats[storm.id] or STORM, "\t", doc_type, "\t",
-                           os.date("!%Y-%m-%dT%H:%M:%SZ", storm.first), "\t", storm.id:gsub("%c", " "), "")
-            add_to_payload("\n")
+            local first    = os.date("!%Y-%m-%dT%H:%M:%SZ", storm.first)
+            add_to_payload(repeats[storm.id] or STORM, "\t", doc_type, "\t", first, "\t",
+                           (storm.id:gsub("%c", " ")), "\n")
         end
         inject_payload("tsv", "repeated_documents")
     end

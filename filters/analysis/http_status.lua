@@ -66,6 +66,7 @@ status:set_header(ERROR_PCT, "error_pct", "%", "none")
 is_raised  = false
 checked_to = 0 -- start of the first row that has not been judged, in seconds
 
+local has_seen_any = false
 local last_publish
 local floor = math.floor
 
@@ -80,6 +81,7 @@ function process_message()
     local ts = read_message("Timestamp")
     if status:add(ts, REQUESTS, 1) then
         status:add(ts, class, 1)
+        has_seen_any = true
     end
     return 0
 end
@@ -141,6 +143,8 @@ end
 
 
 function timer_event(ns, shutdown)
+    if not has_seen_any then return end
+
     local now = ns / 1e9
     judge(now)
 

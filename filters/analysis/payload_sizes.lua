@@ -48,7 +48,7 @@ local over        = {} -- the largest messages over the limit, largest first: {s
 
 local function group_of(value)
     -- it goes into a table of text and into alerts
-    local name = type(value) == "string" and value:gsub("%c", " "):sub(1, 32) or "(none)"
+    local name = type(value) == "string" and value ~= "" and value:gsub("%c", " "):sub(1, 32) or "(none)"
     local group = groups[name]
     if group then return group, name end
     if group_count >= MAX_GROUPS then
@@ -69,7 +69,8 @@ local function note(size, name)
     while at > 1 and over[at - 1].size < size do at = at - 1 end
     if at <= MAX_NAMED then
         local id = read_message(ID_FIELD)
-        table.insert(over, at, {size = size, group = name, id = type(id) == "string" and id:gsub("%c", " "):sub(1, 64) or "(none)"})
+        id = type(id) == "string" and id:gsub("%c", " "):sub(1, 64) or "(none)"
+        table.insert(over, at, {size = size, group = name, id = id})
         over[MAX_NAMED + 1] = nil
     end
 end
@@ -116,7 +117,7 @@ end
 
 
 local function alert()
-    local lines = {string.format("%d messages are larger than %d bytes", over_count, LIMIT)}
+    local lines = {string.format("messages larger than %d bytes: %d", LIMIT, over_count)}
     for _, message in ipairs(over) do
         lines[#lines + 1] = string.format("%d\t%s\t%s", message.size, message.group, message.id)
     end

@@ -28,8 +28,8 @@ data is not preserved; otherwise they are continued after the restart.
 
 ## Failures
 
-A message without a finite, not negative number in time_field fails, as does one whose interval has been reported
-already; the latter are counted in a last line, `# late`.
+A message without a finite, not negative number in time_field fails. A message whose interval has been reported
+already, or lies in the future, is left out; the report ends with the number of those: `# left out`.
 --]]
 
 require "math"
@@ -54,10 +54,10 @@ local MAX_OPEN     = 120 -- intervals kept at a time
 _PRESERVATION_VERSION = INTERVAL
 
 -- Globals are preserved. intervals[start in seconds] = {group_count = n, groups = {[name] = {n =, max =, buckets = {}}}}
-intervals     = {}
-open_count    = 0
-reported_to   = 0 -- intervals that start earlier are closed
-late          = 0
+intervals   = {}
+open_count  = 0
+reported_to = 0 -- intervals that start earlier are closed
+left_out    = 0
 
 local floor, log = math.floor, math.log
 local LOG2 = log(2)
@@ -103,8 +103,8 @@ function process_message()
     local interval = intervals[start]
     if not interval then
         if start < reported_to or open_count >= MAX_OPEN then
-            late = late + 1
-            return -1, "the interval has been reported already"
+            left_out = left_out + 1
+            return 0
         end
         interval = {group_count = 0, groups = {}}
         intervals[start] = interval
@@ -146,6 +146,12 @@ local function add_row(start, name, group)
 end
 
 
+local function close(start)
+    intervals[start] = nil
+    open_count = open_count - 1
+end
+
+
 function timer_event(ns, shutdown)
     local now      = ns / 1e9
     local flush    = shutdown and not PRESERVED
@@ -160,15 +166,18 @@ function timer_event(ns, shutdown)
             for _, name in ipairs(sorted_keys(groups)) do
                 add_row(start, name, groups[name])
             end
-            intervals[start] = nil
-            open_count = open_count - 1
+            close(start)
+        elseif start > now + INTERVAL then
+            -- it would stay open until its time has come, and too many of them would take the place of real ones
+            for _, group in pairs(intervals[start].groups) do left_out = left_out + group.n end
+            close(start)
         end
     end
     reported_to = math.max(reported_to, floor((now - GRACE) / INTERVAL) * INTERVAL)
     if has_rows then
-        if late > 0 then
-            add_to_payload("# late\t", late, "\n")
-            late = 0
+        if left_out > 0 then
+            add_to_payload("# left out\t", left_out, "\n")
+            left_out = 0
         end
         inject_payload("tsv", "request_latency")
     end

@@ -27,7 +27,8 @@ A main ping holds them as `payload.keyedHistograms.SEARCH_COUNTS["<engine>.<acce
 
 A payload that is not JSON, too large or not shaped like a main ping fails, with the reason. What cjson of the sandbox
 accepts is accepted: NaN, bytes that are not UTF-8. A count that is not a whole number from 0 to max_searches is
-left out and counted as an error, but the rest of its ping is used.
+left out and counted as an error, but the rest of its ping is used. A day in the future takes one of the places until
+it comes. Documents that arrive twice are counted twice; see duplicate_documents.
 --]]
 
 require "cjson"
@@ -83,7 +84,7 @@ local function day_of()
         days[oldest] = nil
         day_count = day_count - 1
     end
-    day = {is_new = true, n = 0, engines = {}}
+    day = {is_new = false, n = 0, engines = {}}
     days[name] = day
     day_count = day_count + 1
     return day

@@ -24,7 +24,7 @@ channel, a column for each docType, and the totals. The numbers are those of the
 ## Failures
 
 A message without docType fails. A message without channel is counted as "(none)". A message of a day older than
-those kept fails.
+those kept fails. A day in the future takes one of the places until it comes.
 --]]
 
 require "os"

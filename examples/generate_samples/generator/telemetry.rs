@@ -253,9 +253,9 @@ impl Pings {
         }
         let mut searches = Map::new();
         let expected = of.searches_per_session * (length as f64 / 3_600.0).min(3.0);
-        for (_, access_point) in ACCESS_POINTS {
-            let count = (random.log_normal(expected, 0.6) / 3.0) as u64;
-            if count > 0 && random.chance(0.6) {
+        for (weight, access_point) in ACCESS_POINTS {
+            let count = (random.log_normal(expected, 0.6) * f64::from(*weight) / 60.0) as u64;
+            if count > 0 && random.chance(0.8) {
                 let engine = if random.chance(0.9) {
                     of.place.2
                 } else {
@@ -271,12 +271,19 @@ impl Pings {
                 searches.insert(format!("{engine}.{access_point}"), sum);
             }
         }
+        // Most pings have a few keys, one in a hundred has hundreds: sizes have a long tail.
+        let mut handshakes = Map::new();
+        for key in 0..random.log_normal(2.5, 1.5) as u32 {
+            let (_, bounds, bucket_count) = HISTOGRAMS[key as usize % HISTOGRAMS.len()];
+            handshakes.insert(format!("site{key:03}.example.com"), histogram(random, bounds, bucket_count));
+        }
         let simple = json!({
             "activeTicks": length / 12, "blankWindowShown": random.log_normal(900.0, 0.5) as i64,
             "firstPaint": random.log_normal(1_400.0, 0.6) as i64, "main": random.between(8, 90),
             "sessionRestored": random.log_normal(2_600.0, 0.6) as i64, "totalTime": length, "uptime": length / 60,
         });
         let mut keyed = Map::new();
+        keyed.insert("HANDSHAKE_BY_SITE".into(), Value::Object(handshakes));
         if !searches.is_empty() {
             keyed.insert("SEARCH_COUNTS".into(), Value::Object(searches));
         }
@@ -441,7 +448,9 @@ impl Pings {
             }
         }
         // One client never accepts that its document has arrived.
-        let storm = self.documents.iter().position(|it| it.doc_type == "main" && it.submitted > 30 * 3_600);
+        let second_day = (0..self.documents.len())
+            .filter(|&it| self.documents[it].doc_type == "main" && self.documents[it].submitted > 30 * 3_600);
+        let storm = second_day.min_by_key(|&it| self.documents[it].submitted);
         let storm = storm.expect("somebody sends a main ping on the second day");
         for i in 1..=45 {
             self.again(storm, i * 80);
