@@ -12,7 +12,7 @@ Identifiers are kept in two generations. New ones go into the younger; when it i
 older one and the previous older one is forgotten. So a repetition is found for at least `window` and at most twice
 that, unless more than `max_ids` documents arrive in that time: then the span is shorter, and the report says so.
 Unlike with a Bloom filter there are no false positives, and the time of the first arrival is known; it costs about
-100 bytes an identifier.
+150 bytes an identifier, and memory_limit should be four times what two generations need, as garbage is collected late.
 
 ## Configuration
 
@@ -32,7 +32,7 @@ Unlike with a Bloom filter there are no false positives, and the time of the fir
 
 ## Failures
 
-A message without an identifier fails.
+A message without an identifier, or with one of more than 64 bytes, fails.
 --]]
 
 require "math"
@@ -48,6 +48,7 @@ local MAX_GROUPS = read_config("max_groups") or 40
 local STORM      = read_config("storm") or 10
 local MAX_STORMS = read_config("max_storms") or 20
 
+local MAX_ID = 64 -- bytes; a Uuid's text has 36
 local DELAYS = {60, 3600, 86400, math.huge}
 
 _PRESERVATION_VERSION = 1
@@ -122,8 +123,8 @@ end
 
 function process_message()
     local id = read_message(ID_FIELD)
-    if type(id) ~= "string" or id == "" then
-        return -1, "no " .. ID_FIELD
+    if type(id) ~= "string" or id == "" or #id > MAX_ID then
+        return -1, "the identifier is missing or too long"
     end
     local now = math.floor(read_message("Timestamp") / 1e9)
     age(now)

@@ -76,7 +76,7 @@ end
 
 
 local function group_of(interval)
-    local name = GROUP_BY and tostring(read_message(GROUP_BY) or "(none)") or "(all)"
+    local name = GROUP_BY and tostring(read_message(GROUP_BY) or "(none)"):sub(1, 64) or "(all)"
     local group = interval.groups[name]
     if group then return group end
 

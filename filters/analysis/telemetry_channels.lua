@@ -79,7 +79,7 @@ end
 -- The name under which a value is counted, when only `max` different ones are.
 local function bounded(seen, value, max)
     -- what separates cells and rows of the report must not be in one
-    local name = value:gsub("%c", " ")
+    local name = value:gsub("%c", " "):sub(1, 64)
     if seen.names[name] then return name end
     if seen.n >= max then name = "(other)" end
     if not seen.names[name] then
