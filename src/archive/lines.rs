@@ -329,7 +329,8 @@ mod tests {
         let text = format!("{}\n\n{{\n  \r\n{}\r\n[]\n{}", line("a"), line("b"), line("last"));
         let (found, tally) = read(text.as_bytes(), Mode::Json, 1 << 20);
         assert_eq!(found.iter().map(|it| it.1.as_str()).collect::<Vec<_>>(), ["a", "b", "last"]);
-        let lines: Vec<String> = tally.damage.iter().map(|it| it.reason.to_string()[..7].to_owned()).collect();
+        let lines: Vec<String> =
+            tally.damage.iter().map(|it| it.reason.to_string()[..7].to_owned()).collect();
         assert_eq!((lines, tally.skipped_bytes), (vec!["line 3:".to_owned(), "line 6:".to_owned()], 5));
     }
 
