@@ -76,6 +76,11 @@ fn short_decimal(value: f64) -> Option<SmallBuf> {
     Some(res)
 }
 
+/// C's `%g`.
+pub fn g6(value: f64) -> SmallBuf {
+    general(value, 6)
+}
+
 /// C's `%.17g`.
 pub fn g17(value: f64) -> SmallBuf {
     general(value, 17)
@@ -302,6 +307,7 @@ mod tests {
     #[track_caller]
     fn check_general(value: f64) {
         assert_eq!(String::from_utf8_lossy(&g14(value)), printf(c"%.14g", value), "%.14g of {value:e}");
+        assert_eq!(String::from_utf8_lossy(&g6(value)), printf(c"%g", value), "%g of {value:e}");
         assert_eq!(String::from_utf8_lossy(&g17(value)), printf(c"%0.17g", value), "%.17g of {value:e}");
     }
 
