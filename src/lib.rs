@@ -5,10 +5,21 @@
 
 // ── ground: values and bytes; no Lua, no terminal ──
 pub mod archive;
+pub mod event;
 pub mod matcher;
 pub mod message;
 pub mod system;
 
 // ── engine: runs plugins; prints nothing, reads no arguments ──
+pub mod modules;
+pub mod pipeline;
 pub mod sandbox;
 pub mod vm;
+
+// ── tools: what a subcommand does, not how it is typed or shown ──
+pub mod replay;
+pub mod report;
+pub mod view;
+
+// ── shell: the ways in ──
+pub mod cli;

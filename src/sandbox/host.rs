@@ -31,7 +31,7 @@ impl Sink for () {
 }
 
 /// Everything mutable that a filter can reach or cause outside its VM.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostState {
     /// The shared output buffer.
     pub output: OutputBuffer,

@@ -14,7 +14,7 @@ pub struct Full;
 const MAX_VARINT_BYTES: usize = 10;
 
 /// Bytes under construction, bounded by a limit.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputBuffer {
     bytes: Vec<u8>,
     limit: usize,

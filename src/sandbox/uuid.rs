@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use crate::message::UUID_SIZE;
 
 /// Makes Uuids; part of a sandbox's state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UuidSource {
     key: (u64, u64),
     next: u64,

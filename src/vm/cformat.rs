@@ -1,8 +1,8 @@
 //! Numbers as C prints them, byte for byte, without calling C.
 //!
 //! Scripts compare, concatenate and store these texts, so they must be production's: `%.14g` of `tostring`, and the
-//! 8-decimals format of payloads and preserved state with its defects (reference: lua_sandbox
-//! src/util/output_buffer.c, `lsb_outputfd`).
+//! 8-decimals format of payloads and preserved state with its defects (reference: `lua_sandbox`
+//! `src/util/output_buffer.c`, `lsb_outputfd`).
 
 use std::{io::Write as _, ops::Deref};
 
@@ -41,7 +41,39 @@ impl Deref for SmallBuf {
 
 /// C's `%.14g`: a Lua number as `tostring` and `..` show it.
 pub fn g14(value: f64) -> SmallBuf {
-    general(value, 14)
+    short_decimal(value).unwrap_or_else(|| general(value, 14))
+}
+
+/// `%.14g` of numbers with at most 6 decimals, without big-number arithmetic.
+///
+/// A decimal of at most 14 digits that reads back as `value` is nearer to it than any other of 14 digits, because
+/// doubles are spaced much closer than such decimals. The division is the read-back: it rounds correctly.
+#[expect(clippy::float_cmp, reason = "equality is the proof")]
+fn short_decimal(value: f64) -> Option<SmallBuf> {
+    const SCALE: u32 = 1_000_000;
+    let positive = value.abs();
+    let scaled = (positive * f64::from(SCALE)).round();
+    // Below 0.0001 the text has an exponent; zero has a sign; nan fails every comparison.
+    if !(positive >= 1e-4 && scaled < 1e14 && scaled / f64::from(SCALE) == positive) {
+        return None;
+    }
+    let scaled = scaled as u64;
+    let mut res = SmallBuf::EMPTY;
+    if value < 0.0 {
+        res.push(b"-");
+    }
+    push_integer(&mut res, scaled / u64::from(SCALE));
+    let mut fraction = scaled % u64::from(SCALE);
+    if fraction != 0 {
+        let mut text = *b".000000";
+        for digit in text[1..].iter_mut().rev() {
+            *digit = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
+        }
+        let zeros = text.iter().rev().take_while(|&&it| it == b'0').count();
+        res.push(&text[..text.len() - zeros]);
+    }
+    Some(res)
 }
 
 /// C's `%.17g`.
@@ -50,6 +82,7 @@ pub fn g17(value: f64) -> SmallBuf {
 }
 
 /// C's `%.{precision}g` for precisions of 2 to 17.
+#[expect(clippy::float_cmp, reason = "a conversion that loses nothing is meant")]
 fn general(value: f64, precision: usize) -> SmallBuf {
     let mut res = SmallBuf::EMPTY;
     if value.is_sign_negative() {
@@ -92,7 +125,7 @@ fn general(value: f64, precision: usize) -> SmallBuf {
         }
         push_integer(&mut res, u64::from(exponent.unsigned_abs()));
     } else if exponent < 0 {
-        res.push(&b"0.000"[..1 + exponent.unsigned_abs() as usize]);
+        res.push(&b"0.000"[..=exponent.unsigned_abs() as usize]);
         res.push(digits);
     } else {
         push_with_point(&mut res, digits, 1 + exponent as usize);
@@ -170,8 +203,9 @@ fn special(value: f64) -> Option<Special> {
 
 /// Up to 8 decimals for numbers in the range of `int`, else `%.17g` (`lsb_outputfd`).
 ///
-/// Two defects are kept, both pinned by conformance cases of inject_payload: a fraction that half-to-even rounding
+/// Two defects are kept, both pinned by conformance cases of `inject_payload`: a fraction that half-to-even rounding
 /// carries to a whole one leaves a bare point (`0.`), and the smallest `int` has no positive counterpart.
+#[expect(clippy::float_cmp, reason = "the tie is exact")]
 fn finite_number(value: f64, out: &mut Vec<u8>) {
     const MAGNITUDE: u32 = 100_000_000;
     const DECIMALS: usize = 8;
@@ -237,7 +271,7 @@ fn truncate_to_int(value: f64) -> i32 {
 
 /// C's `(int64_t)d` as x86-64 compiles it: out of range and nan are the smallest value (`lua_tointeger`, `time_t`).
 pub fn c_int64(value: f64) -> i64 {
-    if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
         value as i64
     } else {
         i64::MIN
@@ -328,8 +362,13 @@ mod tests {
 
         /// Exact ties: dyadic fractions with one digit more than is printed.
         #[test]
-        fn general_format_of_ties_is_that_of_c(whole in 0_u64..1 << 44, eighths in 0..32_u32) {
-            check_general(whole as f64 + f64::from(eighths) / 32.0);
+        fn general_format_of_ties_is_that_of_c(whole in 0_u64..1 << 44, part in 0..32_u32) {
+            check_general(whole as f64 + f64::from(part) / 32.0);
+        }
+
+        #[test]
+        fn general_format_of_short_decimals_is_that_of_c(digits in -100_000_000_000_000_i64..100_000_000_000_000, shift in 0..40_u32, scale in 0..8_i32) {
+            check_general((digits >> shift) as f64 / 10_f64.powi(scale));
         }
 
         /// Whatever the rounding, the text is within half of the last decimal, unless a carry was lost.

@@ -2,7 +2,7 @@
 //!
 //! Production runs with TZ=UTC in the C locale (glibc). Going through `strftime` here would let the process's own TZ
 //! and locale in, and the lock glibc takes for them; the calendar is short enough to be written out. The conversions
-//! are those of the POSIX variant of loslib.c (lua_sandbox src/CMakeLists.txt defines `LUA_USE_POSIX`).
+//! are those of the POSIX variant of `loslib.c` (`lua_sandbox`'s `src/CMakeLists.txt` defines `LUA_USE_POSIX`).
 
 use super::cformat::c_int64;
 
@@ -333,7 +333,7 @@ mod tests {
 
     use super::*;
 
-    /// A time of 2017-06-01, as in case environment/os_date_time.
+    /// A time of 2017-06-01, as in case `environment/os_date_time`.
     const JUNE: i64 = 1_496_275_200;
 
     #[track_caller]

@@ -65,7 +65,7 @@ pub struct Heap {
     carve_end: usize,
     /// A list of merged free stretches of more than `SMALL_MAX` bytes inside chunks: next, size.
     runs: usize,
-    /// The end of the last block: all bytes of the region from here on are zero or scratch.
+    /// The end of the last block: what is behind it means nothing.
     top: usize,
     /// The last block; 0: none.
     last: usize,
@@ -124,7 +124,7 @@ impl Heap {
         heap
     }
 
-    /// How many bytes at the start of the region are in use. All others are zero or meaningless.
+    /// How many bytes at the start of the region are in use. All others mean nothing.
     pub fn top(&self) -> usize {
         self.top
     }
@@ -144,7 +144,7 @@ impl Heap {
         unsafe { slice::from_raw_parts(heap.cast(), (*heap).top) }
     }
 
-    /// Puts an image taken by [`Heap::image`] back, and zeroes what was in use behind it.
+    /// Puts an image taken by [`Heap::image`] back.
     ///
     /// From then on everything is, byte for byte, as if nothing had happened since the image was taken.
     ///
@@ -153,19 +153,28 @@ impl Heap {
     /// `heap` was placed by [`Heap::init`], `image` comes from it (or from a heap with the same base and length), and
     /// nobody uses what has been allocated since.
     pub unsafe fn restore(heap: *mut Heap, image: &[u8]) {
-        // SAFETY: the image was a prefix of this region, and `top` is inside it too.
-        unsafe {
-            let region: *mut u8 = heap.cast();
-            let top = (*heap).top;
-            ptr::copy_nonoverlapping(image.as_ptr(), region, image.len());
-            if top > image.len() {
-                ptr::write_bytes(region.add(image.len()), 0, top - image.len());
-            }
+        // SAFETY: the image was a prefix of this region.
+        unsafe { ptr::copy_nonoverlapping(image.as_ptr(), heap.cast::<u8>(), image.len()) }
+    }
+
+    /// Shrinks the used prefix, if most of it is free small blocks and it is worth the work; else nothing but a few
+    /// comparisons. Meant to be called after each callback, so that images become small again after a peak.
+    ///
+    /// What it does depends on the heap's state alone; a run and its repetition must call it at the same points.
+    ///
+    /// # Safety
+    ///
+    /// `heap` was placed by [`Heap::init`], and nobody uses it meanwhile. Live blocks stay where they are.
+    pub unsafe fn tidy(heap: *mut Heap) {
+        // SAFETY: see above.
+        let mut heap = unsafe { Region::new(heap) };
+        if heap.idle() >= heap.top / 2 && heap.is_merging_due() {
+            heap.merge_small();
         }
     }
 
     /// Allocates, resizes and frees, as Lua's `lua_Alloc`, with the accounting of production's allocator
-    /// (lua_sandbox `src/luasandbox.c:78-105`): the limit is compared with the new total of every call that does not
+    /// (`lua_sandbox`, `src/luasandbox.c:78-105`): the limit is compared with the new total of every call that does not
     /// free, also of one that shrinks.
     ///
     /// # Safety
@@ -180,36 +189,32 @@ impl Heap {
     ) -> *mut c_void {
         // SAFETY: see above; the blocks are used through `ptr` only, by the caller.
         let mut heap = unsafe { Region::new(ud.cast()) };
+        // Nearly all calls are the two here. The others are in a function of their own, called last, so that these two
+        // need no stack frame.
         if nsize == 0 {
-            heap.used = heap.used.wrapping_sub(osize);
             if osize.wrapping_sub(1) < SMALL_MAX {
+                heap.used = heap.used.wrapping_sub(osize);
                 heap.push_small(heap.offset_of(ptr), class_of(osize));
-            } else if osize != 0 {
-                heap.release(heap.offset_of(ptr) - HEADER);
+                return ptr::null_mut();
             }
-            return ptr::null_mut();
+        } else if osize == 0 && nsize <= SMALL_MAX {
+            let used = heap.used.wrapping_add(nsize);
+            let class = class_of(nsize);
+            let at = heap.small[class] as usize;
+            if at != 0 && heap.is_within_limit(used) && heap.fail_after == u64::MAX {
+                heap.small[class] = heap.word(at) as u32;
+                heap.used = used;
+                heap.peak = heap.peak.max(used);
+                return heap.address(at).cast();
+            }
         }
-        let used = heap.used.wrapping_add(nsize).wrapping_sub(osize);
-        // No limit, 0, becomes the highest number.
-        if used.wrapping_sub(1) > heap.limit.wrapping_sub(1) {
-            return ptr::null_mut();
-        }
-        if heap.fail_after != u64::MAX && !heap.may_grow(osize, nsize) {
-            return ptr::null_mut();
-        }
-        let res = if osize == 0 {
-            if nsize <= SMALL_MAX { heap.alloc_small(class_of(nsize)) } else { heap.alloc_large(nsize) }
-        } else {
-            heap.resize(heap.offset_of(ptr), osize, nsize)
-        };
-        if res == 0 {
-            return ptr::null_mut();
-        }
-        heap.used = used;
-        if used > heap.peak {
-            heap.peak = used;
-        }
-        heap.address(res).cast()
+        heap.alloc_slowly(ptr, osize, nsize)
+    }
+
+    /// Whether `used` bytes, not 0, may be in use. No limit, 0, becomes the highest number.
+    #[inline]
+    fn is_within_limit(&self, used: usize) -> bool {
+        used.wrapping_sub(1) <= self.limit.wrapping_sub(1)
     }
 }
 
@@ -307,6 +312,36 @@ impl Region {
     fn copy(self, from: usize, to: usize, size: usize) {
         // SAFETY: both are blocks, or parts of blocks, of at least this size.
         unsafe { ptr::copy(self.address(from), self.address(to), size) }
+    }
+
+    /// All calls that are not the most frequent ones. The code of those is repeated here, for the case that they need
+    /// more than a look at a list.
+    #[inline(never)]
+    fn alloc_slowly(mut self, ptr: *mut c_void, osize: usize, nsize: usize) -> *mut c_void {
+        if nsize == 0 {
+            if osize != 0 {
+                self.used = self.used.wrapping_sub(osize);
+                self.release(self.offset_of(ptr) - HEADER);
+            }
+            return ptr::null_mut();
+        }
+        let used = self.used.wrapping_add(nsize).wrapping_sub(osize);
+        if !self.is_within_limit(used) || (self.fail_after != u64::MAX && !self.may_grow(osize, nsize)) {
+            return ptr::null_mut();
+        }
+        let res = if osize != 0 {
+            self.resize(self.offset_of(ptr), osize, nsize)
+        } else if nsize <= SMALL_MAX {
+            self.alloc_small(class_of(nsize))
+        } else {
+            self.alloc_large(nsize)
+        };
+        if res == 0 {
+            return ptr::null_mut();
+        }
+        self.used = used;
+        self.peak = self.peak.max(used);
+        self.address(res).cast()
     }
 
     /// Counts a growth while a test lets them fail.
@@ -430,14 +465,16 @@ impl Region {
         }
     }
 
+    /// What is neither in use nor in a free block of the segregated fit: free small blocks, and what is lost to headers
+    /// and rounding. So no counter is needed where small blocks are freed.
+    fn idle(self) -> usize {
+        self.top.saturating_sub(self.free_bytes).saturating_sub(self.used)
+    }
+
     /// Whether free small blocks should be merged before the region's used prefix grows: when they are a large part of
     /// it, and as much has been handed out since the last time that the work is small beside it.
-    ///
-    /// What is neither in use nor in a free block of the segregated fit is a free small block, or lost to headers and
-    /// rounding; no counter is needed where small blocks are freed.
-    fn is_merging_due(&self) -> bool {
-        let idle = self.top.saturating_sub(self.free_bytes).saturating_sub(self.used);
-        idle >= self.top / 4 && self.fresh >= MERGE_STEP.max(self.top / 4)
+    fn is_merging_due(self) -> bool {
+        self.idle() >= self.top / 4 && self.fresh >= MERGE_STEP.max(self.top / 4)
     }
 
     /// Merges all free small blocks with their neighbours and frees the chunks without a used one.
@@ -582,6 +619,9 @@ impl Region {
         if size > self.block_end.saturating_sub(block) {
             return 0;
         }
+        // What is behind the top may be anything. Bytes that nobody writes (padding) must not show it: images would
+        // depend on what an earlier image replaced.
+        self.zero(block, block + size);
         self.set_word(block, self.last);
         self.set_size(block, size);
         self.last = block;
@@ -619,9 +659,6 @@ impl Region {
         }
         if block + size == self.top {
             self.last = self.word(block);
-            // What is behind the top is always zero: so the bytes that nobody writes (padding) depend only on the
-            // calls since the start, and not on what an image replaced.
-            self.zero(block, self.top);
             self.top = block;
         } else {
             self.set_word(block + size, block);
@@ -714,6 +751,7 @@ impl Region {
                 return false;
             }
             if after == self.top {
+                self.zero(after, block + size);
                 self.set_size(block, size);
                 self.top = block + size;
                 return true;
@@ -982,10 +1020,6 @@ mod tests {
                 assert_eq!(at, end, "end of a chunk");
             }
             assert_eq!(small.peek(), None, "a small block outside the chunks");
-
-            // Behind the top all is zero, up to the scratch.
-            let (top, end) = (heap.top, heap.block_end);
-            assert!(self.contents(top, end - top).iter().all(|&it| it == 0), "bytes behind the top");
         }
     }
 
@@ -1323,6 +1357,23 @@ mod tests {
         bench.free(more);
         assert_eq!(bench.region().top(), top);
         bench.free(few);
+    }
+
+    #[test]
+    fn tidying_shrinks_the_prefix_after_a_peak() {
+        let mut bench = Bench::new(16 << 20, 0);
+        for _ in 0..50_000 {
+            bench.alloc(100).expect("memory");
+        }
+        while bench.live.len() > 100 {
+            bench.free(bench.live.len() - 1);
+        }
+        assert!(bench.region().top() > 5_000_000);
+        // SAFETY: the heap is the test's own.
+        unsafe { Heap::tidy(bench.heap()) };
+        bench.check();
+        assert!(bench.region().top() < 50_000, "top {}", bench.region().top());
+        bench.free_all();
     }
 
     #[test]

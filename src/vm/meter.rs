@@ -37,7 +37,7 @@ pub enum Doom {
 }
 
 /// The counters and budgets of one VM; part of every snapshot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meter {
     /// `instruction_limit` of the sandbox, 0 for none.
     pub instruction_limit: usize,

@@ -19,7 +19,8 @@ pub const MAX_CAPTURES: usize = 32;
 /// Pending alternatives one match may have.
 ///
 /// Only a quantifier or a capture adds one, so only a pattern of this many quantifiers reaches it. Production's
-/// recursion overflows 8 MiB of C stack far earlier: whatever it survives passes here.
+/// recursion overflows 8 MiB of C stack before: measured on 5.1.5 (gcc -O2), `a*` repeated 100,000 times crashes, `a?`
+/// and `a-` between 150,000 and 200,000. Whatever it survives passes here.
 pub const MAX_DEPTH: usize = 200_000;
 
 /// Alternatives kept without allocating: more than patterns written by hand need.
@@ -101,18 +102,17 @@ pub enum CaptureValue {
     Position(usize),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    Unfinished,
-    Position,
-    Length(usize),
-}
-
+/// One capture. Zero is a value of it, so that making a matcher costs a `memset`.
 #[derive(Debug, Clone, Copy)]
 struct Capture {
     start: usize,
-    extent: Extent,
+    /// `UNFINISHED`, `POSITION`, or the length plus `CLOSED`.
+    extent: usize,
 }
+
+const UNFINISHED: usize = 0;
+const POSITION: usize = 1;
+const CLOSED: usize = 2;
 
 /// The captures of the last match: plain data, to be copied out of the [`Matcher`].
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +122,7 @@ pub struct Captures {
 }
 
 impl Captures {
-    const NONE: Self =
-        Self { level: 0, items: [Capture { start: 0, extent: Extent::Unfinished }; MAX_CAPTURES] };
+    const NONE: Self = Self { level: 0, items: [Capture { start: 0, extent: UNFINISHED }; MAX_CAPTURES] };
 
     /// Captures of the pattern itself: what `string.find` returns behind its two positions.
     pub const fn level(&self) -> usize {
@@ -146,9 +145,9 @@ impl Captures {
         }
         let Capture { start, extent } = self.items[index];
         match extent {
-            Extent::Unfinished => Err(PatternError::UnfinishedCapture),
-            Extent::Position => Ok(CaptureValue::Position(start + 1)),
-            Extent::Length(length) => Ok(CaptureValue::Text(Span { start, end: start + length })),
+            UNFINISHED => Err(PatternError::UnfinishedCapture),
+            POSITION => Ok(CaptureValue::Position(start + 1)),
+            _ => Ok(CaptureValue::Text(Span { start, end: start + (extent - CLOSED) })),
         }
     }
 }
@@ -199,16 +198,17 @@ const fn is_in_class(class: u8, byte: u8) -> bool {
     }
 }
 
-const CLASS_NAMES: &[u8; 10] = b"acdlpsuwxz";
+const CLASS_NAMES: &[u8; 20] = b"acdlpsuwxzACDLPSUWXZ";
 
-/// The C locale's classes in the order of `CLASS_NAMES`.
+/// The C locale's classes in the order of `CLASS_NAMES`; in upper case their complements.
 static CLASSES: [Bits; CLASS_NAMES.len()] = {
     let mut res = [[0; 4]; CLASS_NAMES.len()];
     let mut class = 0;
     while class < CLASS_NAMES.len() {
+        let name = CLASS_NAMES[class];
         let mut byte = 0;
         while byte < 256 {
-            if is_in_class(CLASS_NAMES[class], byte as u8) {
+            if is_in_class(name.to_ascii_lowercase(), byte as u8) != name.is_ascii_uppercase() {
                 res[class][byte >> 6] |= 1 << (byte & 63);
             }
             byte += 1;
@@ -218,40 +218,55 @@ static CLASSES: [Bits; CLASS_NAMES.len()] = {
     res
 };
 
-/// What matches one byte.
+/// For each byte behind `%`: its class plus 1, or 0.
+static CLASS_OF_NAME: [u8; 256] = {
+    let mut res = [0; 256];
+    let mut class = 0;
+    while class < CLASS_NAMES.len() {
+        res[CLASS_NAMES[class] as usize] = class as u8 + 1;
+        class += 1;
+    }
+    res
+};
+
+/// What matches one byte; small, because one is made for every attempt.
 #[derive(Debug, Clone, Copy)]
 enum Item {
     Any,
     Byte(u8),
-    Set(Bits),
+    Class(&'static Bits),
+    /// Index in the matcher's sets, valid until the next item is read.
+    Set(usize),
 }
 
 impl Item {
     /// `%` and `name`: a class, its complement in upper case, else the byte itself.
     fn escaped(name: u8) -> Self {
-        match CLASS_NAMES.iter().position(|&it| it == name.to_ascii_lowercase()) {
-            Some(class) if name.is_ascii_lowercase() => Self::Set(CLASSES[class]),
-            Some(class) => Self::Set(CLASSES[class].map(|it| !it)),
-            None => Self::Byte(name),
+        match CLASS_OF_NAME[usize::from(name)] {
+            0 => Self::Byte(name),
+            class => Self::Class(&CLASSES[usize::from(class - 1)]),
         }
     }
 
-    const fn matches(&self, byte: u8) -> bool {
+    #[inline]
+    fn matches(self, byte: u8, sets: &[KnownSet; SET_CACHE]) -> bool {
         match self {
             Self::Any => true,
-            Self::Byte(it) => *it == byte,
-            Self::Set(bits) => has(bits, byte),
+            Self::Byte(it) => it == byte,
+            Self::Class(bits) => has(bits, byte),
+            Self::Set(index) => has(&sets[index].bits, byte),
         }
     }
 
     /// How many bytes at the start of `text` match.
-    fn run_length(&self, text: &[u8]) -> usize {
-        let run = match self {
-            Self::Any => None,
-            Self::Byte(byte) => text.iter().position(|it| it != byte),
-            Self::Set(bits) => text.iter().position(|&it| !has(bits, it)),
+    fn run_length(self, text: &[u8], sets: &[KnownSet; SET_CACHE]) -> usize {
+        let bits = match self {
+            Self::Any => return text.len(),
+            Self::Byte(byte) => return text.iter().position(|&it| it != byte).unwrap_or(text.len()),
+            Self::Class(bits) => bits,
+            Self::Set(index) => &sets[index].bits,
         };
-        run.unwrap_or(text.len())
+        text.iter().position(|&it| !has(bits, it)).unwrap_or(text.len())
     }
 }
 
@@ -264,7 +279,7 @@ struct KnownSet {
 }
 
 impl KnownSet {
-    const NONE: Self = Self { start: usize::MAX, end: 0, bits: [0; 4] };
+    const NONE: Self = Self { start: 0, end: 0, bits: [0; 4] };
 }
 
 /// What to do when the rest of the pattern did not match: one per recursive call the C code would be inside of.
@@ -305,23 +320,30 @@ pub struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// For `find`, `match` and `gsub`: a leading `^` anchors. `steps` is the budget, counted down.
     pub fn new(subject: &'a [u8], pattern: &'a [u8], steps: &'a mut u64) -> Self {
-        let mut res = Self::for_gmatch(subject, pattern, steps);
-        if let [b'^', rest @ ..] = res.pattern {
-            res.pattern = rest;
-            res.is_anchored = true;
-            res.first = None;
+        match until_nul(pattern) {
+            [b'^', anchored @ ..] => Self::with(subject, anchored, true, None, steps),
+            pattern => Self::with(subject, pattern, false, first_byte(pattern), steps),
         }
-        res
     }
 
     /// For `gmatch`, where 5.1 takes `^` literally.
     pub fn for_gmatch(subject: &'a [u8], pattern: &'a [u8], steps: &'a mut u64) -> Self {
         let pattern = until_nul(pattern);
+        Self::with(subject, pattern, false, first_byte(pattern), steps)
+    }
+
+    fn with(
+        subject: &'a [u8],
+        pattern: &'a [u8],
+        is_anchored: bool,
+        first: Option<u8>,
+        steps: &'a mut u64,
+    ) -> Self {
         Self {
             subject,
             pattern,
-            is_anchored: false,
-            first: first_byte(pattern),
+            is_anchored,
+            first,
             steps,
             captures: Captures::NONE,
             sets: [KnownSet::NONE; SET_CACHE],
@@ -411,12 +433,12 @@ impl<'a> Matcher<'a> {
             let following = self.pattern.get(p + 1).copied();
             match (byte, following) {
                 (b'(', Some(b')')) => {
-                    self.open(s, Extent::Position)?;
+                    self.open(s, POSITION)?;
                     p += 2;
                     continue;
                 }
                 (b'(', _) => {
-                    self.open(s, Extent::Unfinished)?;
+                    self.open(s, UNFINISHED)?;
                     p += 1;
                     continue;
                 }
@@ -435,7 +457,8 @@ impl<'a> Matcher<'a> {
                     if self.pattern.get(p + 2) != Some(&b'[') {
                         return Err(PatternError::MissingFrontierSet);
                     }
-                    let set = self.set(p + 2)?;
+                    let index = self.set(p + 2)?;
+                    let set = &self.sets[index];
                     // The subject is followed by the NUL of a C string, and so to say preceded by one.
                     let before = if s == 0 { 0 } else { self.subject[s - 1] };
                     let here = self.subject.get(s).copied().unwrap_or(0);
@@ -456,7 +479,7 @@ impl<'a> Matcher<'a> {
             }
 
             let (item, end) = self.item(p)?;
-            let is_match = self.subject.get(s).is_some_and(|&it| item.matches(it));
+            let is_match = self.subject.get(s).is_some_and(|&it| item.matches(it, &self.sets));
             match self.pattern.get(end) {
                 Some(b'?') => {
                     if is_match {
@@ -470,7 +493,7 @@ impl<'a> Matcher<'a> {
                         return Ok(None);
                     }
                     let low = s + usize::from(*quantifier == b'+');
-                    s += if is_match { 1 + item.run_length(&self.subject[s + 1..]) } else { 0 };
+                    s += if is_match { 1 + item.run_length(&self.subject[s + 1..], &self.sets) } else { 0 };
                     self.charge((s - low) as u64)?;
                     p = end + 1;
                     if s > low && p < self.pattern.len() {
@@ -505,7 +528,7 @@ impl<'a> Matcher<'a> {
                 }
                 Frame::Shortest { at, item, next } => {
                     let (it, _) = self.item(item)?;
-                    if self.subject.get(at).is_some_and(|&byte| it.matches(byte)) {
+                    if self.subject.get(at).is_some_and(|&byte| it.matches(byte, &self.sets)) {
                         *self.top() = Frame::Shortest { at: at + 1, item, next };
                         return Ok(Some((at + 1, next)));
                     }
@@ -520,7 +543,7 @@ impl<'a> Matcher<'a> {
                     self.pop();
                 }
                 Frame::Closed(index) => {
-                    self.captures.items[index].extent = Extent::Unfinished;
+                    self.captures.items[index].extent = UNFINISHED;
                     self.pop();
                 }
             }
@@ -536,25 +559,26 @@ impl<'a> Matcher<'a> {
                 Some(&name) => Ok((Item::escaped(name), p + 2)),
                 None => Err(PatternError::EndsWithPercent),
             },
-            b'[' => self.set(p).map(|it| (Item::Set(it.bits), it.end)),
+            b'[' => self.set(p).map(|it| (Item::Set(it), self.sets[it].end)),
             byte => Ok((Item::Byte(byte), p + 1)),
         }
     }
 
-    /// The set whose `[` is at `start`.
-    fn set(&mut self, start: usize) -> Result<KnownSet, PatternError> {
-        if let Some(known) = self.sets.iter().find(|it| it.start == start) {
-            return Ok(*known);
+    /// The index of the set whose `[` is at `start`.
+    fn set(&mut self, start: usize) -> Result<usize, PatternError> {
+        // A set that was read has an end; the empty places have none.
+        if let Some(known) = self.sets.iter().position(|it| it.start == start && it.end != 0) {
+            return Ok(known);
         }
         let end = set_end(self.pattern, start)?;
         self.charge((end - start) as u64)?;
-        let set = KnownSet { start, end, bits: set_bits(self.pattern, start, end - 1) };
-        self.sets[self.next_set] = set;
-        self.next_set = (self.next_set + 1) % SET_CACHE;
-        Ok(set)
+        let index = self.next_set;
+        self.sets[index] = KnownSet { start, end, bits: set_bits(self.pattern, start, end - 1) };
+        self.next_set = (index + 1) % SET_CACHE;
+        Ok(index)
     }
 
-    fn open(&mut self, start: usize, extent: Extent) -> Result<(), PatternError> {
+    fn open(&mut self, start: usize, extent: usize) -> Result<(), PatternError> {
         let level = self.captures.level;
         if level >= MAX_CAPTURES {
             return Err(PatternError::TooManyCaptures);
@@ -567,10 +591,10 @@ impl<'a> Matcher<'a> {
     fn close(&mut self, end: usize) -> Result<(), PatternError> {
         let open = self.captures.items[..self.captures.level]
             .iter()
-            .rposition(|it| it.extent == Extent::Unfinished)
+            .rposition(|it| it.extent == UNFINISHED)
             .ok_or(PatternError::InvalidCapture)?;
         let capture = &mut self.captures.items[open];
-        capture.extent = Extent::Length(end - capture.start);
+        capture.extent = CLOSED + (end - capture.start);
         self.push(Frame::Closed(open))
     }
 
@@ -602,11 +626,9 @@ impl<'a> Matcher<'a> {
         let captures = &self.captures.items[..self.captures.level];
         let capture = usize::from(digit).checked_sub(usize::from(b'1')).and_then(|it| captures.get(it));
         let (start, length) = match capture {
-            None | Some(Capture { extent: Extent::Unfinished, .. }) => {
-                return Err(PatternError::InvalidCaptureIndex);
-            }
-            Some(Capture { extent: Extent::Position, .. }) => return Ok(None),
-            Some(Capture { start, extent: Extent::Length(length) }) => (*start, *length),
+            None | Some(Capture { extent: UNFINISHED, .. }) => return Err(PatternError::InvalidCaptureIndex),
+            Some(Capture { extent: POSITION, .. }) => return Ok(None),
+            Some(Capture { start, extent }) => (*start, extent - CLOSED),
         };
         self.charge(length as u64 / BYTES_PER_STEP)?;
         let is_same = self.subject[s..].starts_with(&self.subject[start..start + length]);
@@ -659,9 +681,8 @@ fn until_nul(text: &[u8]) -> &[u8] {
 /// The byte a match of `pattern` must start with. Only plain bytes: trying no other place must not hide an error.
 fn first_byte(pattern: &[u8]) -> Option<u8> {
     let (byte, quantifier) = match *pattern {
-        [b'(' | b')' | b'.' | b'[' | b'$', ..] => return None,
         [b'%', byte, ref rest @ ..] if !byte.is_ascii_alphanumeric() => (byte, rest.first()),
-        [b'%', ..] | [] => return None,
+        [b'(' | b')' | b'.' | b'[' | b'$' | b'%', ..] | [] => return None,
         [byte, ref rest @ ..] => (byte, rest.first()),
     };
     (!matches!(quantifier, Some(b'*' | b'?' | b'-'))).then_some(byte)
@@ -699,9 +720,8 @@ fn set_bits(pattern: &[u8], start: usize, close: usize) -> Bits {
         if pattern[p] == b'%' {
             p += 1;
             match Item::escaped(pattern[p]) {
-                Item::Set(class) => classes.iter_mut().zip(class).for_each(|(it, word)| *it |= word),
-                Item::Byte(byte) => add(byte),
-                Item::Any => {}
+                Item::Class(class) => classes.iter_mut().zip(class).for_each(|(it, word)| *it |= word),
+                _ => add(pattern[p]),
             }
         } else if pattern[p + 1] == b'-' && p + 2 < close {
             (pattern[p]..=pattern[p + 2]).for_each(&mut add);

@@ -271,6 +271,14 @@ impl Vm {
         self.lua().collect();
     }
 
+    /// Lets the allocator shrink what is in use after a peak, so that images become small again. What it does depends
+    /// on the heap alone; called at the same points, runs stay identical.
+    #[inline]
+    pub fn tidy(&mut self) {
+        // SAFETY: between calls nothing but the Lua state refers to the heap, and live blocks stay where they are.
+        unsafe { Heap::tidy(self.heap.as_ptr()) }
+    }
+
     // ── time travel ──
 
     /// The arena's bytes in use: globals, locals, coroutines, the collector's phase, userdata, the allocator.
@@ -295,11 +303,6 @@ impl Vm {
         let len = (self.arena.len() - top).min(1 << 20);
         // SAFETY: beyond `top` nothing is in use.
         unsafe { ptr::write_bytes(self.arena.base().add(top), byte, len) }
-    }
-
-    /// The raw state, for the digest.
-    pub(super) fn raw(&self) -> *mut ffi::lua_State {
-        self.state
     }
 }
 

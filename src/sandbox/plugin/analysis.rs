@@ -67,6 +67,8 @@ pub struct AnalysisOptions<'a> {
     pub modules: &'static [NativeModule],
     /// The first 4 GiB slot to try for the VM's memory.
     pub first_slot: usize,
+    /// Where the virtual wall clock starts, in nanoseconds since the epoch.
+    pub start_ns: i64,
 }
 
 /// A state file: its name in error texts, and what it holds if it exists.
@@ -101,6 +103,14 @@ impl CreateError {
             CreateError::Config(error) => error.text(),
             CreateError::Vm(text) => text.clone().into_bytes(),
             CreateError::Script { text, .. } => text.clone(),
+        }
+    }
+
+    /// Where in Lua it happened, innermost first.
+    pub fn trace(&self) -> &[TraceFrame] {
+        match self {
+            CreateError::Script { trace, .. } => trace,
+            _ => &[],
         }
     }
 
@@ -144,7 +154,7 @@ pub struct Usage {
 }
 
 /// The whole state of a sandbox between two calls.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     image: Image,
     meter: Meter,
@@ -153,6 +163,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What differs from another moment of the same sandbox, in words; `None` when nothing does.
+    pub fn difference(&self, other: &Snapshot) -> Option<String> {
+        if let Some(at) = self.image.first_difference(&other.image) {
+            return Some(format!("arena byte {at:#x} of {:#x}", self.image.len()));
+        }
+        if self.meter != other.meter {
+            return Some(format!("meter: {:?} and {:?}", self.meter, other.meter));
+        }
+        if self.host != other.host {
+            return Some(format!("host state: {:?} and {:?}", self.host, other.host));
+        }
+        (self.is_terminated != other.is_terminated).then(|| "termination".to_owned())
+    }
+
     /// The VM's memory.
     pub fn image(&self) -> &Image {
         &self.image
@@ -196,7 +220,9 @@ impl AnalysisPlugin {
         let text = |name| config.values.get(name).and_then(Value::as_text);
         let name = text("Logger");
         let uuids = UuidSource::new(options.seed, name.as_deref().unwrap_or_default(), b"");
-        let meter = Meter::new(config.instruction_limit, options.c_steps, uuids.random_seed());
+        let mut meter = Meter::new(config.instruction_limit, options.c_steps, uuids.random_seed());
+        meter.now_ns = options.start_ns;
+        meter.start_ns = options.start_ns;
         let state = HostState {
             output: OutputBuffer::new(config.output_limit),
             error: Vec::new(),
@@ -337,6 +363,7 @@ impl AnalysisPlugin {
             _ => return self.terminate(b"process_message() must return a nil or string error message"),
         }
         lua.pop(2);
+        self.vm.tidy();
         self.note_instructions();
         if status > 0 {
             return self.terminate(b"process_message() received a termination status code");
@@ -372,6 +399,7 @@ impl AnalysisPlugin {
         }
         self.note_instructions();
         self.vm.collect();
+        self.vm.tidy();
         true
     }
 
@@ -479,11 +507,6 @@ impl AnalysisPlugin {
     #[inline]
     pub fn set_clock(&mut self, now_ns: i64) {
         self.vm.context().meter.now_ns = now_ns;
-    }
-
-    /// Sets where the virtual wall clock starts, for `os.clock`.
-    pub fn set_clock_start(&mut self, start_ns: i64) {
-        self.vm.context().meter.start_ns = start_ns;
     }
 
     // ── time travel ──
