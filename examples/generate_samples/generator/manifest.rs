@@ -129,7 +129,7 @@ fn write_counts<'a>(out: &mut String, table: &str, names: impl Iterator<Item = &
 
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|it| format!("{it:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn date_time(nanoseconds: i64) -> String {

@@ -4,7 +4,7 @@
 //! structure: clients that come back, a host that fails for half an hour and whose users retry, a log shipper that
 //! stalls and then delivers late, documents sent twice, payloads that are almost JSON.
 //!
-//! Two rules keep the records the same on every machine. Randomness comes from one ChaCha stream per set, keyed by
+//! Two rules keep the records the same on every machine. Randomness comes from one `ChaCha` stream per set, keyed by
 //! [`SEED`]. Arithmetic on floats is limited to what IEEE 754 defines exactly (no `ln`, `sin`, `powf`, which are the
 //! C library's); see `random.rs`. The compressed bytes also depend on the zstd version and are therefore only
 //! recorded in the manifest, not promised.

@@ -1,6 +1,6 @@
 //! Random numbers that are the same on every machine and for every version of every dependency.
 //!
-//! Only the raw ChaCha8 stream is taken from a crate; ranges and distributions are made here, of integers and of
+//! Only the raw `ChaCha8` stream is taken from a crate; ranges and distributions are made here, of integers and of
 //! float operations that IEEE 754 defines to the last bit.
 
 use rand_chacha::{
@@ -81,14 +81,14 @@ impl Random {
 
 /// The usual text of a Uuid.
 pub fn uuid_text(uuid: [u8; 16]) -> String {
-    let mut res = String::with_capacity(36);
-    for (i, byte) in uuid.iter().enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            res.push('-');
-        }
-        res.push_str(&format!("{byte:02x}"));
-    }
-    res
+    let text = hex(&uuid);
+    [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
+}
+
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from(b"0123456789abcdef"[usize::from(it)]);
+    bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect()
 }
 
 /// e to the power of `x`, good to three digits for the |x| < 10 that occur here: (1 + x/n)^n, n = 2^16.

@@ -26,8 +26,14 @@ const FUTURE_FROM_END: usize = 60;
 /// 2031-03-05T00:00:00Z.
 const FUTURE: i64 = 1_930_435_200;
 
-/// Weight, `appUpdateChannel`, `normalizedChannel`, version, build id.
-const CHANNELS: &[(u32, (&str, &str, &str, &str))] = &[
+/// `appUpdateChannel`, `normalizedChannel`, version, build id.
+type Channel = (&'static str, &'static str, &'static str, &'static str);
+/// Operating system, its version, architecture.
+type System = (&'static str, &'static str, &'static str);
+/// Country, locale, preferred search engine.
+type Place = (&'static str, &'static str, &'static str);
+
+const CHANNELS: &[(u32, Channel)] = &[
     (66, ("release", "release", "147.0.4", "20260223143210")),
     (9, ("release", "release", "146.0.1", "20260112091544")),
     (9, ("esr", "esr", "140.8.0", "20260216101512")),
@@ -38,15 +44,14 @@ const CHANNELS: &[(u32, (&str, &str, &str, &str))] = &[
     (1, ("default", "Other", "149.0a1", "20260301000000")),
 ];
 
-const SYSTEMS: &[(u32, (&str, &str, &str))] = &[
+const SYSTEMS: &[(u32, System)] = &[
     (79, ("Windows_NT", "10.0", "x86-64")),
     (6, ("Windows_NT", "6.1", "x86")),
     (9, ("Darwin", "24.3.0", "aarch64")),
     (6, ("Linux", "6.12.9", "x86-64")),
 ];
 
-/// Weight, country, locale, preferred search engine.
-const PLACES: &[(u32, (&str, &str, &str))] = &[
+const PLACES: &[(u32, Place)] = &[
     (27, ("US", "en-US", "google")),
     (12, ("DE", "de", "google")),
     (8, ("FR", "fr", "google")),
@@ -104,9 +109,9 @@ const ADDONS: &[&str] = &[
 
 struct Client {
     id: [u8; 16],
-    channel: (&'static str, &'static str, &'static str, &'static str),
-    system: (&'static str, &'static str, &'static str),
-    place: (&'static str, &'static str, &'static str),
+    channel: Channel,
+    system: System,
+    place: Place,
     memory: u32,
     searches_per_session: f64,
     addons: Vec<&'static str>,
