@@ -310,6 +310,11 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&g14(value)), printf(c"%.14g", value), "%.14g of {value:e}");
         assert_eq!(String::from_utf8_lossy(&g6(value)), printf(c"%g", value), "%g of {value:e}");
         assert_eq!(String::from_utf8_lossy(&g17(value)), printf(c"%0.17g", value), "%.17g of {value:e}");
+        for precision in 1..=17 {
+            let format = std::ffi::CString::new(format!("%.{precision}g")).expect("no NUL");
+            let got = general(value, precision);
+            assert_eq!(String::from_utf8_lossy(&got), printf(&format, value), "%.{precision}g of {value:e}");
+        }
     }
 
     #[test]
