@@ -5,6 +5,7 @@
 //! protocol for userdata; messages and pipelines are none of its business.
 
 mod circular_buffer;
+mod cjson;
 
 use crate::sandbox::NativeModule;
 
@@ -12,4 +13,5 @@ use crate::sandbox::NativeModule;
 #[rustfmt::skip]
 pub const BUILTIN: &[NativeModule] = &[
     circular_buffer::MODULE,
+    cjson::MODULE,
 ];

@@ -358,6 +358,16 @@ impl<'l> Lua<'l> {
         self.to_bytes(index).map(until_nul)
     }
 
+    /// As [`Lua::to_bytes`] with the NUL that Lua keeps behind every string; empty when there is no string.
+    pub fn to_bytes_with_nul(self, index: c_int) -> &'l [u8] {
+        let bytes = self.to_bytes(index).unwrap_or_default();
+        if bytes.is_empty() {
+            return &[0];
+        }
+        // SAFETY: Lua allocates a string with one byte more than its length, a NUL.
+        unsafe { slice::from_raw_parts(bytes.as_ptr(), bytes.len() + 1) }
+    }
+
     /// Length of a string, border of a table, size of a userdata.
     pub fn raw_len(self, index: c_int) -> usize {
         unsafe { ffi::lua_objlen(self.state, index) }
