@@ -5,11 +5,9 @@
 //! those minutes in one burst. At 13:00 a restarted shipper sends a few lines of the morning once more, hours late.
 //! A scanner looks for things that are not there, a load balancer asks for a heartbeat every half minute.
 
-use super::{
-    SECOND, Set,
-    message::{Message, Values},
-    random::Random,
-};
+use cepshim::message::FieldValues;
+
+use super::{SECOND, Set, message::Message, random::Random};
 
 /// 2026-03-02T08:00:00Z.
 const START: i64 = 1_772_438_400;
@@ -401,7 +399,7 @@ impl Log {
             "{what}, client: {address}, server: www.example.com, request: \"{method} {path} HTTP/2.0\""
         );
         message.payload = Some(text.into_bytes());
-        message.field("connection", None, Values::Integers(vec![400_000 + request.ends / 911]));
+        message.field("connection", None, FieldValues::Integer(vec![400_000 + request.ends / 911]));
         self.push(message, request);
     }
 

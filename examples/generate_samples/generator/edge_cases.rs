@@ -3,11 +3,9 @@
 //!
 //! Nothing here is damaged; a reader that loses one of these records has a bug.
 
-use super::{
-    SECOND, Set,
-    message::{Message, Values},
-    random::Random,
-};
+use cepshim::message::FieldValues;
+
+use super::{SECOND, Set, message::Message, random::Random};
 
 /// 2026-03-01T00:00:00Z; the records are a minute apart.
 const START: i64 = 1_772_323_200;
@@ -41,7 +39,7 @@ fn of(type_: &'static str) -> Message {
     Message { type_: Some(type_), hostname: Some("edge.example.com".into()), ..Message::default() }
 }
 
-fn with(type_: &'static str, name: &'static str, value: Values) -> Message {
+fn with(type_: &'static str, name: &'static str, value: FieldValues) -> Message {
     let mut res = of(type_);
     res.field(name, None, value);
     res
@@ -77,35 +75,35 @@ fn headers() -> Vec<Message> {
 }
 
 fn fields() -> Vec<Message> {
-    let texts = |it: &[&str]| Values::Strings(it.iter().map(|&it| it.to_owned()).collect());
+    let texts = |it: &[&str]| FieldValues::String(it.iter().map(|&it| it.into()).collect());
     let mut repeated = with("edge.fields.repeated", "tag", texts(&["first"]));
     repeated.field("tag", None, texts(&["second", "third"]));
-    repeated.field("tag", None, Values::Integers(vec![4]));
+    repeated.field("tag", None, FieldValues::Integer(vec![4]));
     let mut typed = of("edge.fields.all_types");
     typed.field("string", Some("a representation"), texts(&["text"]));
-    typed.field("bytes", None, Values::Bytes(vec![vec![0, 127, 128, 255]]));
-    typed.field("integer", Some("ms"), Values::Integers(vec![-1]));
-    typed.field("double", Some(""), Values::Doubles(vec![0.1]));
-    typed.field("bool", None, Values::Bools(vec![true]));
+    typed.field("bytes", None, FieldValues::Bytes(vec![vec![0, 127, 128, 255]]));
+    typed.field("integer", Some("ms"), FieldValues::Integer(vec![-1]));
+    typed.field("double", Some(""), FieldValues::Double(vec![0.1]));
+    typed.field("bool", None, FieldValues::Bool(vec![true]));
     let mut arrays = of("edge.fields.arrays");
     arrays.field("strings", None, texts(&["a", "", "c"]));
-    arrays.field("bytes", None, Values::Bytes(vec![vec![], (0..=255).collect()]));
-    arrays.field("integers", None, Values::Integers(vec![1, -2, 300]));
-    arrays.field("doubles", None, Values::Doubles(vec![1.5, -2.5]));
-    arrays.field("bools", None, Values::Bools(vec![true, false, true]));
+    arrays.field("bytes", None, FieldValues::Bytes(vec![vec![], (0..=255).collect()]));
+    arrays.field("integers", None, FieldValues::Integer(vec![1, -2, 300]));
+    arrays.field("doubles", None, FieldValues::Double(vec![1.5, -2.5]));
+    arrays.field("bools", None, FieldValues::Bool(vec![true, false, true]));
     let mut numbers = of("edge.fields.numbers");
     // 2^53 + 1 is the first whole number that Lua cannot hold.
     numbers.field(
         "integers",
         None,
-        Values::Integers(vec![i64::MIN, i64::MAX, (1 << 53) + 1, -2_147_483_648]),
+        FieldValues::Integer(vec![i64::MIN, i64::MAX, (1 << 53) + 1, -2_147_483_648]),
     );
     let doubles =
         vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0, 1e300, 5e-9];
-    numbers.field("doubles", None, Values::Doubles(doubles));
+    numbers.field("doubles", None, FieldValues::Double(doubles));
     let mut many = of("edge.fields.many");
     for i in 0..300 {
-        many.field("n", None, Values::Integers(vec![i]));
+        many.field("n", None, FieldValues::Integer(vec![i]));
     }
     let mut names = with("edge.fields.names", "", texts(&["a field without a name"]));
     names.text("with space", "1");
@@ -118,7 +116,7 @@ fn fields() -> Vec<Message> {
         numbers,
         many,
         names,
-        with("edge.fields.no_value", "nothing", Values::Strings(vec![])),
+        with("edge.fields.no_value", "nothing", FieldValues::String(vec![])),
     ]
 }
 
@@ -139,18 +137,18 @@ fn payloads() -> Vec<Message> {
 }
 
 fn access_lines() -> Vec<Message> {
-    let line = |status: Values, time: Values| {
+    let line = |status: FieldValues, time: FieldValues| {
         let mut res = with("nginx.access", "status", status);
         res.field("request_time", None, time);
         res.number("body_bytes_sent", 0.0, Some("B"));
         res
     };
-    let one = |it: f64| Values::Doubles(vec![it]);
+    let one = |it: f64| FieldValues::Double(vec![it]);
     vec![
         // Neither status nor time.
         of("nginx.access"),
-        line(Values::Strings(vec!["200".into()]), Values::Strings(vec!["0.010".into()])),
-        line(Values::Integers(vec![204]), Values::Integers(vec![1])),
+        line(FieldValues::String(vec!["200".into()]), FieldValues::String(vec!["0.010".into()])),
+        line(FieldValues::Integer(vec![204]), FieldValues::Integer(vec![1])),
         line(one(f64::NAN), one(f64::NAN)),
         line(one(0.0), one(-0.001)),
         line(one(200.5), one(1e9)),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use sha2::{Digest, Sha256};
 
-use super::{SECOND, SEED, Set};
+use super::{SECOND, SEED, Set, random::hex};
 
 /// A Timestamp this far from the median of its set comes from a wrong clock.
 const WRONG_CLOCK: i64 = 30 * 86_400 * SECOND;

@@ -7,11 +7,12 @@
 
 use std::io::Write;
 
+use cepshim::message::FieldValues;
 use serde_json::{Map, Value, json};
 
 use super::{
     SECOND, Set,
-    message::{Message, Values},
+    message::Message,
     random::{Random, uuid_text},
 };
 
@@ -501,7 +502,7 @@ impl Pings {
         message.text("geoCountry", of.place.0);
         message.text("submissionDate", date_time(submitted)[..10].replace('-', ""));
         message.number("creationTimestamp", (START + document.created) as f64 * 1e9, Some("ns"));
-        message.field("sampleId", None, Values::Integers(vec![sample_id(&client_id)]));
+        message.field("sampleId", None, FieldValues::Integer(vec![sample_id(&client_id)]));
         message.number("payloadSize", document.payload.len() as f64, Some("B"));
         message
     }
