@@ -17,5 +17,11 @@ pub mod pipeline;
 pub mod sandbox;
 pub mod vm;
 
-// ── tools: what a subcommand does, without how it is typed or shown ──
+// ── tools: what a subcommand does, not how it is typed or shown ──
 pub mod check;
+pub mod replay;
+pub mod report;
+pub mod view;
+
+// ── shell: the ways in ──
+pub mod cli;

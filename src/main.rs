@@ -1,3 +1,5 @@
 //! The binary: everything happens in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cepshim::cli::main()
+}

@@ -98,9 +98,9 @@ impl ReadBuffer {
             self.base += self.start as u64;
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if need > self.bytes.len() {
-            // Doubling keeps the copies of growing linear in the record's size.
-            let size = need.max(self.bytes.len() * 2).min(self.limit);
+        if self.end == self.bytes.len() {
+            // By doubling, so that copying stays linear, and only when full: a header's word is not worth its memory.
+            let size = need.min(self.bytes.len() * 2).min(self.limit);
             self.bytes.resize(size, 0);
         }
     }

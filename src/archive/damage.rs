@@ -42,7 +42,7 @@ pub enum Reason {
         /// The header length byte.
         length: u8,
     },
-    /// The header is not a message_length.
+    /// The header is not a `message_length`.
     #[error("the frame header holds no message_length")]
     Header,
     /// The length in the header is not one; production's text.
@@ -176,10 +176,6 @@ impl Ledger {
         }
     }
 
-    pub(super) fn file(&self) -> &Arc<str> {
-        &self.file
-    }
-
     pub(super) fn set_log(&mut self, log: Option<LogSink>) {
         self.log = log;
     }
@@ -191,14 +187,19 @@ impl Ledger {
     /// `length` bytes at `offset` are no record.
     #[cold]
     pub(super) fn skip(&mut self, offset: u64, length: u64, reason: Reason) {
+        let is_line = matches!(reason, Reason::Line { .. });
+        self.skip_on(offset, length, reason, !is_line);
+    }
+
+    /// As [`skip`](Self::skip); `goes_on` says whether bytes that touch the last entry belong to it.
+    #[cold]
+    pub(super) fn skip_on(&mut self, offset: u64, length: u64, reason: Reason, goes_on: bool) {
         self.skipped_bytes += length;
         if let Some(log) = &mut self.log {
             log(&reason);
         }
         let is_limit = matches!(reason, Reason::RescanLimit(_));
-        let goes_on = self.last_end == Some(offset)
-            && !matches!(reason, Reason::Line { .. })
-            && (self.last_is_limit || !is_limit);
+        let goes_on = goes_on && self.last_end == Some(offset) && (self.last_is_limit || !is_limit);
         self.last_end = Some(offset + length);
         if !goes_on {
             self.last_is_limit = is_limit;

@@ -79,10 +79,4 @@ pub enum ArchiveError {
         /// What the system says.
         source: io::Error,
     },
-    /// An output whose extension says nothing.
-    #[error("{path}: unknown extension; known are .hpb .log .jsonl, each also with .zst .gz .sz")]
-    Extension {
-        /// The output.
-        path: PathBuf,
-    },
 }

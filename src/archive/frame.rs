@@ -1,6 +1,6 @@
 //! The stream scanner: finds framed messages and resynchronises exactly as production does.
 //!
-//! The rules are those of lua_sandbox `src/util/heka_message.c:337-432`: look for a record separator, trust the header
+//! The rules are those of `lua_sandbox` `src/util/heka_message.c:337-432`: look for a record separator, trust the header
 //! only if a unit separator and a legal length follow, decode; whatever fails moves the scan one byte past the
 //! separator. What production does by recursion is a loop here, and what it forgets (which bytes were passed over, and
 //! why) is kept.
@@ -57,8 +57,8 @@ pub struct FrameReader<R> {
 /// The frame just consumed: its length, and how much of that is header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
-    header: usize,
-    length: usize,
+    pub(super) header: usize,
+    pub(super) length: usize,
 }
 
 enum Step {
@@ -187,6 +187,24 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
+    /// Gives up what is still in the buffer, because what follows in the input does not belong to it.
+    pub(super) fn abandon(&mut self, damage: impl FnOnce(&mut Ledger)) {
+        self.pend_tail();
+        damage(&mut self.ledger);
+    }
+
+    fn pend_tail(&mut self) {
+        let have = self.buffer.window().len();
+        // The scan stopped here because it waits for more, and finds that out again.
+        if have > 0
+            && let Step::Wait(need) = self.step()
+        {
+            let reason = Reason::Truncated { have: have as u64, need: need as u64 };
+            self.ledger.pend(self.buffer.offset(), have as u64, reason);
+            self.buffer.consume(have);
+        }
+    }
+
     /// Closes the accounts: what is still in the buffer is the unread tail. Production leaves it unread, even when whole
     /// records lie inside a frame that only claims to be longer.
     pub fn finish(&mut self) {
@@ -194,14 +212,7 @@ impl<R: Read> FrameReader<R> {
             return;
         }
         self.finished = true;
-        let have = self.buffer.window().len() as u64;
-        if have > 0 {
-            // The scan stopped here because it waits for more, and finds that out again.
-            if let Step::Wait(need) = self.step() {
-                let reason = Reason::Truncated { have, need: need as u64 };
-                self.ledger.pend(self.buffer.offset(), have, reason);
-            }
-        }
+        self.pend_tail();
         self.ledger.close(self.buffer.offset());
     }
 
@@ -228,10 +239,6 @@ impl<R: Read> FrameReader<R> {
     /// The input being read.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.input
-    }
-
-    pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
-        &mut self.ledger
     }
 
     /// Starts over with another input, keeping the buffers.

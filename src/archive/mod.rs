@@ -12,14 +12,20 @@
 //! shrinks while being read cannot kill the process.
 
 mod buffer;
+mod codec;
 mod damage;
 mod error;
 mod frame;
+mod lines;
 mod reader;
 mod source;
+mod writer;
 
+pub use codec::{Codec, Content};
 pub use damage::{Damage, LogSink, MAX_ENTRIES, Reason, Tally};
 pub use error::ArchiveError;
 pub use frame::{Frame, FrameReader};
-pub use reader::{Options, Order, Reader, Record};
+pub use lines::Template;
+pub use reader::{Form, Options, Order, Progress, Reader, Record};
 pub use source::{Source, natural_order, resolve};
+pub use writer::{Format, Writer, format_of};

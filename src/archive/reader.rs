@@ -1,15 +1,14 @@
 //! One stream of records out of many sources.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    fmt,
-    io::{self, Read},
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, fmt, io, sync::Arc};
 
 use crate::{
-    archive::{ArchiveError, FrameReader, Source, Tally, frame::Extent},
+    archive::{
+        ArchiveError, Content, FrameReader, LogSink, Reason, Source, Tally, Template,
+        codec::{BombError, Gap, Input},
+        frame::Extent,
+        lines::{LineReader, Mode},
+    },
     message::Message,
 };
 
@@ -23,6 +22,26 @@ pub struct Options {
     pub max_message_size: usize,
     /// How several sources become one stream.
     pub order: Order,
+    /// What the sources hold.
+    pub form: Form,
+    /// The most bytes a compressed source may decompress to; without it 4 GiB, or a thousand times the compressed bytes
+    /// if that is more.
+    pub max_decompressed: Option<u64>,
+    /// The last source, if it is a plain file, has no end: after `None` the reader can be asked again. Only in order of
+    /// files.
+    pub follow: bool,
+}
+
+/// What sources hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Whatever their content says: framed messages or Heka JSON lines.
+    #[default]
+    Sniff,
+    /// Text, of which each line becomes the Payload of a message.
+    Lines(Arc<Template>),
+    /// Anything, of which each source becomes the Payload of a message.
+    Payload(Arc<Template>),
 }
 
 /// How several sources become one stream.
@@ -38,7 +57,13 @@ pub enum Order {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_message_size: 64 << 20, order: Order::Files }
+        Options {
+            max_message_size: 64 << 20,
+            order: Order::Files,
+            form: Form::Sniff,
+            max_decompressed: None,
+            follow: false,
+        }
     }
 }
 
@@ -70,7 +95,23 @@ pub struct Reader {
     at: usize,
     merge: Option<Merge>,
     /// A stream that is done with, for its buffers.
-    spare: Option<FrameReader<Input>>,
+    spare: Option<Box<FrameReader<Input>>>,
+    /// Messages made of text so far.
+    number: u64,
+    /// Bytes of sources that are done.
+    read: u64,
+    log: Option<SharedLog>,
+    /// The device and inode of the file being followed.
+    followed: Option<(u64, u64)>,
+}
+
+/// How far a reader is, in bytes of the sources as they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Read so far.
+    pub read: u64,
+    /// The sum of the sources' sizes, when all are known.
+    pub total: Option<u64>,
 }
 
 /// The state of merging by time.
@@ -88,11 +129,12 @@ enum Slot {
     Done,
 }
 
-type Input = Box<dyn Read + Send>;
+type SharedLog = Arc<std::sync::Mutex<LogSink>>;
 
 /// One open source.
 enum Stream {
-    Frames(FrameReader<Input>),
+    Frames(Box<FrameReader<Input>>),
+    Lines(Box<LineReader<Input>>),
 }
 
 impl Reader {
@@ -101,7 +143,11 @@ impl Reader {
     /// # Errors
     ///
     /// None for now; options that contradict each other will be.
-    pub fn open(sources: Vec<Source>, options: Options) -> Result<Self, ArchiveError> {
+    pub fn open(sources: Vec<Source>, mut options: Options) -> Result<Self, ArchiveError> {
+        if options.form != Form::Sniff {
+            // Timestamps are given out in order of files, which is then the order of time.
+            options.order = Order::Files;
+        }
         Ok(Reader {
             names: sources.iter().map(Source::name).collect(),
             done: vec![None; sources.len()],
@@ -111,7 +157,18 @@ impl Reader {
             at: 0,
             merge: None,
             spare: None,
+            number: 0,
+            read: 0,
+            log: None,
+            followed: None,
         })
+    }
+
+    /// Calls `log` wherever production's scanner would log a warning.
+    #[must_use]
+    pub fn with_log(mut self, log: LogSink) -> Self {
+        self.log = Some(Arc::new(std::sync::Mutex::new(log)));
+        self
     }
 
     /// The next record, or `None` when all sources are read.
@@ -122,11 +179,34 @@ impl Reader {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ArchiveError> {
-        let found = match self.options.order {
-            Order::Files => self.advance_in_order()?,
-            Order::Time => self.advance_in_time()?,
-        };
-        let Some(extent) = found else { return Ok(None) };
+        self.next_where(|_| true)
+    }
+
+    /// The next record whose message is `wanted`, or `None` when all sources are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_where(
+        &mut self,
+        mut wanted: impl FnMut(Message<'_>) -> bool,
+    ) -> Result<Option<Record<'_>>, ArchiveError> {
+        loop {
+            let found = match self.options.order {
+                Order::Files => self.advance_in_order()?,
+                Order::Time => self.advance_in_time()?,
+            };
+            let Some(extent) = found else { return Ok(None) };
+            if self.record(extent).is_some_and(|it| wanted(it.message)) {
+                return Ok(self.record(extent));
+            }
+        }
+    }
+
+    /// The record that was found last.
+    #[inline]
+    fn record(&self, extent: Extent) -> Option<Record<'_>> {
         let stream = match &self.merge {
             None => self.current.as_ref(),
             Some(merge) => match &merge.slots[self.at] {
@@ -134,7 +214,7 @@ impl Reader {
                 Slot::Closed | Slot::Done => None,
             },
         };
-        Ok(stream.map(|stream| stream.record(extent, &self.names[self.at], self.at)))
+        stream.map(|stream| stream.record(extent, &self.names[self.at], self.at))
     }
 
     /// The accounts so far, over all sources. What is still in a buffer is not in them until a source is read to its end.
@@ -143,11 +223,26 @@ impl Reader {
         for (index, done) in self.done.iter().enumerate() {
             if let Some(tally) = done {
                 sum.add(tally);
-            } else if let Some(stream) = self.live(index) {
+            }
+            if let Some(stream) = self.live(index) {
                 sum.add(&stream.tally());
             }
         }
         sum
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let mut read = self.read;
+        for index in 0..self.sources.len() {
+            read += self.live(index).map_or(0, |it| it.input().progress());
+        }
+        Progress { read, total: self.sources.iter().map(Source::size).sum() }
+    }
+
+    /// The sources, in the order of [`Record::file_index`].
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
     }
 
     fn live(&self, index: usize) -> Option<&Stream> {
@@ -166,9 +261,13 @@ impl Reader {
             if let Some(stream) = &mut self.current {
                 match stream.advance() {
                     Ok(Some(extent)) => return Ok(Some(extent)),
-                    Ok(None) => self.close_current(),
+                    Ok(None) => {}
                     Err(error) => return Err(stream.failed(&self.names[self.at], error)),
                 }
+                if self.is_followed() {
+                    return Ok(None);
+                }
+                self.close_current();
             }
             if self.at == self.sources.len() {
                 return Ok(None);
@@ -177,26 +276,86 @@ impl Reader {
         }
     }
 
+    /// Whether asking again after `None` may give more: the last source is a plain file and is followed.
+    pub fn is_followed(&self) -> bool {
+        self.options.follow
+            && self.at + 1 == self.sources.len()
+            && self.sources[self.at] != Source::Stdin
+            && self.current.as_ref().is_some_and(|it| it.input().is_plain())
+    }
+
+    /// Looks whether the file being followed was cut off or replaced by another, and starts over with it if so. To be
+    /// called between `None` and asking again.
+    ///
+    /// # Errors
+    ///
+    /// The new file cannot be opened.
+    pub fn refresh(&mut self) -> Result<(), ArchiveError> {
+        let (true, Some(stream)) = (self.is_followed(), &self.current) else { return Ok(()) };
+        // Between its removal and its return there is no file: the next time, perhaps.
+        let Some(now) = self.sources[self.at].identity() else { return Ok(()) };
+        if Some(now.file) == self.followed && now.size >= stream.input().progress() {
+            return Ok(());
+        }
+        let at = self.at;
+        self.close_current();
+        self.at = at;
+        self.current = Some(self.open_stream(at)?);
+        Ok(())
+    }
+
     fn close_current(&mut self) {
-        if let Some(mut stream) = self.current.take() {
-            self.done[self.at] = Some(stream.finish());
-            let Stream::Frames(frames) = stream;
-            self.spare = Some(frames);
+        if let Some(stream) = self.current.take() {
+            self.close(self.at, stream);
         }
         self.at += 1;
     }
 
+    /// Takes over the accounts of a source that is read to its end, and its buffers.
+    fn close(&mut self, index: usize, mut stream: Stream) {
+        let mut tally = self.done[index].take().unwrap_or_default();
+        tally.add(&stream.finish());
+        self.done[index] = Some(tally);
+        self.read += stream.input().progress();
+        match stream {
+            Stream::Frames(frames) => self.spare = Some(frames),
+            Stream::Lines(lines) => self.number = self.number.max(lines.number()),
+        }
+    }
+
     fn open_stream(&mut self, index: usize) -> Result<Stream, ArchiveError> {
-        let input = self.sources[index].open()?;
+        let mut input = Input::open(&self.sources[index], self.options.max_decompressed)?;
+        if self.options.follow {
+            self.followed = self.sources[index].identity().map(|it| it.file);
+        }
         let name = self.names[index].clone();
-        let frames = match self.spare.take() {
-            Some(mut spare) => {
-                spare.restart(input, name);
-                spare
-            }
-            None => FrameReader::new(input, name, self.options.max_message_size),
+        let max = self.options.max_message_size;
+        let mode = match &self.options.form {
+            Form::Sniff => match input.content() {
+                Ok(Content::Frames) => return Ok(Stream::Frames(self.frames(input, name))),
+                Ok(Content::JsonLines) => Mode::Json,
+                Err(error) => return Err(failed(&name, 0, error)),
+            },
+            Form::Lines(template) => Mode::Lines(template.clone()),
+            Form::Payload(template) => Mode::Payload(template.clone()),
         };
-        Ok(Stream::Frames(frames))
+        Ok(Stream::Lines(Box::new(LineReader::new(input, name, mode, max, self.number))))
+    }
+
+    fn frames(&mut self, input: Input, name: Arc<str>) -> Box<FrameReader<Input>> {
+        if let Some(mut spare) = self.spare.take() {
+            spare.restart(input, name);
+            return spare;
+        }
+        let mut frames = FrameReader::new(input, name, self.options.max_message_size);
+        if let Some(log) = self.log.clone() {
+            frames = frames.with_log(Box::new(move |reason: &Reason| {
+                if let Ok(mut log) = log.lock() {
+                    log(reason);
+                }
+            }));
+        }
+        Box::new(frames)
     }
 
     fn advance_in_time(&mut self) -> Result<Option<Extent>, ArchiveError> {
@@ -208,14 +367,17 @@ impl Reader {
             None => self.start_merge()?,
         };
         let mut found = None;
-        if let Some(&Reverse((_, index))) = merge.heads.peek() {
+        while let Some(&Reverse((_, index))) = merge.heads.peek() {
             self.at = index;
             if matches!(merge.slots[index], Slot::Closed) {
                 self.reopen(&mut merge, index)?;
             }
             if let Slot::Open(_, extent) = merge.slots[index] {
                 found = Some(extent);
+                break;
             }
+            // It had a message when it was looked at first, and was changed since.
+            merge.heads.pop();
         }
         self.merge = Some(merge);
         Ok(found)
@@ -225,19 +387,18 @@ impl Reader {
     fn step_last(&mut self, merge: &mut Merge) -> Result<(), ArchiveError> {
         let Slot::Open(stream, head) = &mut merge.slots[self.at] else { return Ok(()) };
         let name = &self.names[self.at];
-        match stream.advance().map_err(|error| stream.failed(name, error))? {
-            Some(extent) => {
-                *head = extent;
-                let timestamp = stream.record(extent, name, self.at).message.timestamp();
-                if let Some(mut top) = merge.heads.peek_mut() {
-                    *top = Reverse((timestamp, self.at));
-                }
+        let next = stream.advance().map_err(|error| stream.failed(name, error))?;
+        let Some(extent) = next else {
+            if let Slot::Open(stream, _) = std::mem::replace(&mut merge.slots[self.at], Slot::Done) {
+                self.close(self.at, *stream);
             }
-            None => {
-                self.done[self.at] = Some(stream.finish());
-                merge.slots[self.at] = Slot::Done;
-                merge.heads.pop();
-            }
+            merge.heads.pop();
+            return Ok(());
+        };
+        *head = extent;
+        let timestamp = stream.record(extent, name, self.at).message.timestamp();
+        if let Some(mut top) = merge.heads.peek_mut() {
+            *top = Reverse((timestamp, self.at));
         }
         Ok(())
     }
@@ -249,24 +410,23 @@ impl Reader {
         for index in 0..self.sources.len() {
             let mut stream = self.open_stream(index)?;
             let name = &self.names[index];
-            let slot = match stream.advance().map_err(|error| stream.failed(name, error))? {
-                Some(extent) => {
-                    let timestamp = stream.record(extent, name, index).message.timestamp();
-                    merge.heads.push(Reverse((timestamp, index)));
-                    if self.sources.len() > MAX_OPEN && self.sources[index] != Source::Stdin {
-                        let Stream::Frames(frames) = stream;
-                        self.spare = Some(frames);
-                        Slot::Closed
-                    } else {
-                        Slot::Open(Box::new(stream), extent)
-                    }
-                }
-                None => {
-                    self.done[index] = Some(stream.finish());
-                    Slot::Done
-                }
+            let first = stream.advance().map_err(|error| stream.failed(name, error))?;
+            let Some(extent) = first else {
+                self.close(index, stream);
+                merge.slots.push(Slot::Done);
+                continue;
             };
-            merge.slots.push(slot);
+            let timestamp = stream.record(extent, name, index).message.timestamp();
+            merge.heads.push(Reverse((timestamp, index)));
+            let is_kept = self.sources.len() <= MAX_OPEN || self.sources[index] == Source::Stdin;
+            if is_kept {
+                merge.slots.push(Slot::Open(Box::new(stream), extent));
+                continue;
+            }
+            merge.slots.push(Slot::Closed);
+            if let Stream::Frames(frames) = stream {
+                self.spare = Some(frames);
+            }
         }
         Ok(merge)
     }
@@ -274,10 +434,13 @@ impl Reader {
     fn reopen(&mut self, merge: &mut Merge, index: usize) -> Result<(), ArchiveError> {
         let mut stream = self.open_stream(index)?;
         let name = &self.names[index];
-        merge.slots[index] = match stream.advance().map_err(|error| stream.failed(name, error))? {
-            Some(extent) => Slot::Open(Box::new(stream), extent),
-            None => Slot::Done,
-        };
+        let first = stream.advance().map_err(|error| stream.failed(name, error))?;
+        if let Some(extent) = first {
+            merge.slots[index] = Slot::Open(Box::new(stream), extent);
+        } else {
+            self.close(index, stream);
+            merge.slots[index] = Slot::Done;
+        }
         Ok(())
     }
 }
@@ -289,41 +452,73 @@ impl fmt::Debug for Reader {
 }
 
 impl Stream {
+    /// The next message. Behind a gap in compressed data the old and the new bytes are kept apart.
     #[inline]
     fn advance(&mut self) -> io::Result<Option<Extent>> {
-        match self {
-            Stream::Frames(frames) => frames.advance(),
+        loop {
+            let found = match self {
+                Stream::Frames(frames) => frames.advance()?,
+                Stream::Lines(lines) => lines.advance()?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+            let Some(Gap { offset, length, reason }) = self.input_mut().take_gap() else { return Ok(None) };
+            let reason = Reason::Codec(reason);
+            match self {
+                Stream::Frames(frames) => frames.abandon(|ledger| ledger.note(offset, length, reason)),
+                Stream::Lines(lines) => lines.note(offset, length, reason),
+            }
         }
     }
 
     #[inline]
     fn record<'a>(&'a self, extent: Extent, file: &'a Arc<str>, file_index: usize) -> Record<'a> {
-        match self {
-            Stream::Frames(frames) => {
-                let frame = frames.frame(extent);
-                Record { message: frame.message, bytes: frame.bytes, file, file_index, offset: frame.offset }
-            }
-        }
+        let frame = match self {
+            Stream::Frames(frames) => frames.frame(extent),
+            Stream::Lines(lines) => lines.frame(extent),
+        };
+        Record { message: frame.message, bytes: frame.bytes, file, file_index, offset: frame.offset }
     }
 
     fn tally(&self) -> Tally {
         match self {
             Stream::Frames(frames) => frames.tally(),
+            Stream::Lines(lines) => lines.tally(),
         }
     }
 
     fn finish(&mut self) -> Tally {
-        match self {
-            Stream::Frames(frames) => frames.finish(),
+        if let Stream::Frames(frames) = self {
+            frames.finish();
         }
         self.tally()
     }
 
+    fn input(&self) -> &Input {
+        match self {
+            Stream::Frames(frames) => frames.get_ref(),
+            Stream::Lines(lines) => lines.get_ref(),
+        }
+    }
+
+    fn input_mut(&mut self) -> &mut Input {
+        match self {
+            Stream::Frames(frames) => frames.get_mut(),
+            Stream::Lines(lines) => lines.get_mut(),
+        }
+    }
+
     fn failed(&self, file: &Arc<str>, source: io::Error) -> ArchiveError {
-        let offset = match self {
-            Stream::Frames(frames) => frames.offset() + frames.pending_bytes(),
-        };
-        ArchiveError::Read { file: file.to_string(), offset, source }
+        failed(file, self.input().progress(), source)
+    }
+}
+
+fn failed(file: &Arc<str>, offset: u64, source: io::Error) -> ArchiveError {
+    let file = file.to_string();
+    match source.get_ref().and_then(|it| it.downcast_ref::<BombError>()) {
+        Some(&BombError { limit, offset }) => ArchiveError::Bomb { file, limit, offset },
+        None => ArchiveError::Read { file, offset, source },
     }
 }
 
@@ -402,6 +597,115 @@ mod tests {
         let tally = reader.tally();
         assert_eq!(tally.damage.len(), 1);
         assert_eq!((&tally.damage[0].file, tally.damage[0].length), (&sources[1].name(), 10));
+    }
+
+    #[test]
+    fn compressed_files_are_read_like_plain_ones() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[1, 2], &[3]]);
+        let Source::File(path) = &sources[0] else { panic!("a file") };
+        let plain = fs::read(path).expect("readable");
+        let one = zstd::encode_all(&plain[..], 3).expect("compressed");
+        let check = |bytes: &[u8], expected: &[(usize, i64)], damage: &[&str]| {
+            fs::write(path, bytes).expect("written");
+            let mut reader = Reader::open(sources.clone(), Options::default()).expect("opened");
+            assert_eq!(read(&mut reader), expected);
+            let tally = reader.tally();
+            let got: Vec<String> =
+                tally.damage.iter().map(|it| format!("{} {} {}", it.offset, it.length, it.reason)).collect();
+            assert_eq!(got, damage);
+            assert_eq!(tally.bytes, tally.record_bytes + tally.skipped_bytes + tally.pending_bytes);
+            let size = |it: &Source| it.size().expect("a file");
+            let total = sources.iter().map(size).sum();
+            assert_eq!(reader.progress(), Progress { read: total, total: Some(total) });
+        };
+        check(&one, &[(0, 1), (0, 2), (1, 3)], &[]);
+        let both = [&one[..], &zstd::encode_all(&plain[3..], 3).expect("compressed")].concat();
+        check(&both, &[(0, 1), (0, 2), (0, 2), (1, 3)], &["50 22 garbage before a record"]);
+        // The frame's checksum is wrong: what it held is delivered, the record cut at its end is not joined to the next.
+        let mut out = zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
+        out.include_checksum(true).expect("a checksum");
+        std::io::Write::write_all(&mut out, &plain[..30]).expect("compressed");
+        let mut bad = out.finish().expect("compressed");
+        let size = bad.len();
+        bad[size - 1] ^= 1;
+        bad.extend_from_slice(&one);
+        let gap = format!("{} 4 compressed data is damaged: Restored data doesn't match checksum", size - 4);
+        check(
+            &bad,
+            &[(0, 1), (0, 1), (0, 2), (1, 3)],
+            &["25 5 truncated record: 5 of 25 bytes at end of file", &gap],
+        );
+    }
+
+    #[test]
+    fn a_bomb_names_its_file() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[]]);
+        let Source::File(path) = &sources[0] else { panic!("a file") };
+        fs::write(path, zstd::encode_all(&vec![0; 1 << 20][..], 3).expect("compressed")).expect("written");
+        let options = Options { max_decompressed: Some(1000), ..Options::default() };
+        let mut reader = Reader::open(sources.clone(), options).expect("opened");
+        let error = reader.next().expect_err("stopped").to_string();
+        let expected =
+            format!("{}: decompresses to more than 1000 bytes by compressed offset", path.display());
+        assert!(error.starts_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn text_is_numbered_over_all_files() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources: Vec<Source> = ["a\nb\n", "c\n"]
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                let path = folder.path().join(index.to_string());
+                fs::write(&path, text).expect("written");
+                Source::File(path)
+            })
+            .collect();
+        let check = |form: Form, expected: &[(usize, i64)]| {
+            let mut reader =
+                Reader::open(sources.clone(), Options { form, ..Options::default() }).expect("opened");
+            assert_eq!(read(&mut reader), expected);
+            assert_eq!(reader.tally().damage, []);
+        };
+        let template = Arc::new(Template { step: 7, ..Template::default() });
+        check(Form::Lines(template.clone()), &[(0, 0), (0, 7), (1, 14)]);
+        check(Form::Payload(template), &[(0, 0), (1, 7)]);
+    }
+
+    #[test]
+    fn a_followed_file_grows_and_is_replaced() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let sources = write(folder.path(), &[&[1], &[]]);
+        let Source::File(path) = &sources[1] else { panic!("a file") };
+        let options = Options { follow: true, ..Options::default() };
+        let mut reader = Reader::open(sources.clone(), options).expect("opened");
+        let mut check = |expected: &[(usize, i64)]| {
+            reader.refresh().expect("refreshed");
+            assert_eq!(read(&mut reader), expected);
+            assert!(reader.is_followed());
+            reader.tally()
+        };
+        check(&[(0, 1)]);
+        let append = |bytes: &[u8]| {
+            let mut file = fs::OpenOptions::new().append(true).open(path).expect("opened");
+            std::io::Write::write_all(&mut file, bytes).expect("written");
+        };
+        append(&[framed(2), framed(3)[..7].to_vec()].concat());
+        check(&[(1, 2)]);
+        append(&framed(3)[7..]);
+        check(&[(1, 3)]);
+        check(&[]);
+        // Cut off and written anew.
+        fs::write(path, framed(4)).expect("written");
+        check(&[(1, 4)]);
+        // Replaced by another of the same size.
+        fs::write(folder.path().join("new"), framed(5)).expect("written");
+        fs::rename(folder.path().join("new"), path).expect("renamed");
+        let tally = check(&[(1, 5)]);
+        assert_eq!((tally.records, tally.damage_total), (5, 0));
     }
 
     #[test]

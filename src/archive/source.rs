@@ -9,6 +9,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -44,12 +45,19 @@ impl Source {
         }
     }
 
+    /// Which file it is at this moment.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let Source::File(path) = self else { return None };
+        let metadata = fs::metadata(path).ok()?;
+        Some(Identity { file: (metadata.dev(), metadata.ino()), size: metadata.len() })
+    }
+
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ArchiveError> {
         match self {
             Source::File(path) => {
-                let file = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
-                    true => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-                    false => Ok(file),
+                let file = File::open(path).and_then(|file| {
+                    let is_directory = file.metadata()?.is_dir();
+                    if is_directory { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
                 });
                 match file {
                     Ok(file) => Ok(Box::new(file)),
@@ -59,6 +67,13 @@ impl Source {
             Source::Stdin => Ok(Box::new(io::stdin())),
         }
     }
+}
+
+/// What tells a file from the one that had its name before.
+pub(super) struct Identity {
+    /// Device and inode.
+    pub(super) file: (u64, u64),
+    pub(super) size: u64,
 }
 
 /// The sources that `inputs` stand for, in order.

@@ -18,8 +18,10 @@ mod error;
 mod parse;
 mod pattern;
 mod program;
+mod selection;
 mod unescape;
 
 pub use error::{Expected, MatcherError, MatcherErrorKind};
 pub use program::{Matcher, Term};
+pub use selection::Selection;
 pub use unescape::unescape;

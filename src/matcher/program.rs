@@ -183,9 +183,7 @@ impl Test {
     #[inline]
     fn holds(&self, message: Message<'_>) -> bool {
         match self {
-            Test::String(StringHeader::Type, StringTest::Equal(literal)) => {
-                message.type_().is_some_and(|it| it == &**literal)
-            }
+            Test::String(StringHeader::Type, StringTest::Equal(literal)) => message.type_is(literal),
             Test::Constant(value) => *value,
             Test::Severity(order, value) => order.holds(f64::from(message.severity()), *value),
             _ => self.holds_slow(message),

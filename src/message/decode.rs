@@ -1,6 +1,10 @@
 //! The decoder that decides whether a record is a message: production's rules, exactly.
 
-use super::{UUID_SIZE, wire::read_varint};
+use super::{
+    UUID_SIZE,
+    scan::{Scanned, scan},
+    wire::read_varint,
+};
 
 /// A range of a record's bytes; absent when the tag was not on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +17,8 @@ impl Span {
     /// Not on the wire. Distinct from present and empty.
     pub const ABSENT: Span = Span { start: u32::MAX, len: 0 };
 
-    fn new(start: usize, len: usize) -> Span {
+    #[inline]
+    pub(super) fn new(start: usize, len: usize) -> Span {
         Span { start: start as u32, len: len as u32 }
     }
 
@@ -24,6 +29,12 @@ impl Span {
             return None;
         }
         raw.get(self.start as usize..self.start as usize + self.len as usize)
+    }
+
+    /// Whether the range is present and holds exactly `bytes`.
+    #[inline]
+    pub(super) fn holds(self, raw: &[u8], bytes: &[u8]) -> bool {
+        self.len as usize == bytes.len() && self.of(raw) == Some(bytes)
     }
 
     /// Whether the tag was on the wire.
@@ -56,6 +67,7 @@ pub struct MessageIndex {
     pub(super) type_: Span,
     pub(super) logger: Span,
     pub(super) severity: i32,
+    pub(super) has_severity: bool,
     pub(super) payload: Span,
     pub(super) env_version: Span,
     pub(super) pid: i32,
@@ -96,6 +108,7 @@ impl Default for MessageIndex {
             type_: Span::ABSENT,
             logger: Span::ABSENT,
             severity: 7,
+            has_severity: false,
             payload: Span::ABSENT,
             env_version: Span::ABSENT,
             pid: i32::MIN,
@@ -112,14 +125,42 @@ impl MessageIndex {
     ///
     /// See [`DecodeError`]; the rules are those of `lua_sandbox` `src/util/heka_message.c:217-334`.
     pub fn decode(&mut self, raw: &[u8]) -> Result<(), DecodeError> {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
-        *self = MessageIndex { fields, ..MessageIndex::default() };
+        self.clear();
+        let Scanned { at, has_timestamp } = scan(raw, self);
+        if at == raw.len() && has_timestamp {
+            return Ok(());
+        }
+        self.decode_from(raw, at, has_timestamp)
+    }
+
+    /// [`MessageIndex::decode`] without the fast half, to compare with.
+    #[cfg(test)]
+    pub(super) fn decode_plain(&mut self, raw: &[u8]) -> Result<(), DecodeError> {
+        self.clear();
+        self.decode_from(raw, 0, false)
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.uuid = Span::ABSENT;
+        self.timestamp = 0;
+        self.type_ = Span::ABSENT;
+        self.logger = Span::ABSENT;
+        self.severity = 7;
+        self.has_severity = false;
+        self.payload = Span::ABSENT;
+        self.env_version = Span::ABSENT;
+        self.pid = i32::MIN;
+        self.hostname = Span::ABSENT;
+        self.fields.clear();
+    }
+
+    /// Decodes the items from `at` on; what is before them is decoded.
+    #[inline(never)]
+    fn decode_from(&mut self, raw: &[u8], mut at: usize, mut has_timestamp: bool) -> Result<(), DecodeError> {
         if raw.is_empty() {
             return Err(DecodeError::Empty);
         }
-        let mut has_timestamp = false;
-        let mut at = 0;
         while at < raw.len() {
             let key = raw[at];
             let (tag, wire_type) = (key >> 3, key & 7);
@@ -137,6 +178,7 @@ impl MessageIndex {
                 4 => store_string(raw, at + 1, wire_type, &mut self.logger),
                 5 => read_integer(raw, raw.len(), at + 1, wire_type).map(|(value, next)| {
                     self.severity = value as i32;
+                    self.has_severity = true;
                     next
                 }),
                 6 => store_string(raw, at + 1, wire_type, &mut self.payload),

@@ -9,11 +9,19 @@
 //! until somebody reads them. That last rule is why reading a value (`heka_message.c:66-116`) is a second, equally
 //! forgiving little decoder here.
 
+#[cfg(test)]
+mod arbitrary;
 mod decode;
+mod encode;
+pub mod json;
+mod owned;
+pub mod render;
+mod scan;
 mod value;
 mod wire;
 
 pub use decode::{DecodeError, FieldSpan, MessageIndex, Span};
+pub use owned::{FieldValues, OwnedField, OwnedMessage};
 pub use value::{Field, Message, Value};
 pub use wire::{read_varint, write_frame_header, write_varint};
 

@@ -64,6 +64,12 @@ impl<'a> Message<'a> {
         self.index.type_.of(self.raw)
     }
 
+    /// Whether `Type` is present and is `name`: the commonest first test of a matcher, so it looks at the length first.
+    #[inline]
+    pub fn type_is(&self, name: &[u8]) -> bool {
+        self.index.type_.holds(self.raw, name)
+    }
+
     /// `Logger`, if present.
     #[inline]
     pub fn logger(&self) -> Option<&'a [u8]> {
@@ -74,6 +80,12 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn severity(&self) -> i32 {
         self.index.severity
+    }
+
+    /// `Severity` if it was on the wire, which [`Message::severity`] does not tell from 7.
+    #[inline]
+    pub fn severity_on_wire(&self) -> Option<i32> {
+        self.index.has_severity.then_some(self.index.severity)
     }
 
     /// `Payload`, if present.
@@ -181,28 +193,73 @@ fn same_up_to_nul(left: &[u8], right: &[u8]) -> bool {
     true
 }
 
-/// Every item must be a key of wire type 2 with a length; anything else ends the list.
 fn string_element(bytes: &[u8], index: usize) -> Option<&[u8]> {
-    let mut at = 0;
-    for seen in 0.. {
-        let key = *bytes.get(at)?;
-        if key & 7 != 2 {
-            return None;
-        }
-        let (len, start) = read_varint(bytes, at + 1)?;
-        let element = bytes.get(start..start.checked_add(usize::try_from(len).ok()?)?)?;
-        if seen == index {
-            return Some(element);
-        }
-        at = start + element.len();
-    }
-    None
+    Strings::new(bytes).nth(index)
 }
 
 fn integer_element(bytes: &[u8], index: usize) -> Option<i64> {
-    let mut at = 0;
-    for _ in 0..index {
-        (_, at) = read_varint(bytes, at)?;
+    Packed::new(bytes).nth(index)
+}
+
+/// The elements of a string or bytes value. Every item must be a key of wire type 2 with a length; anything else ends
+/// the list.
+#[derive(Clone, Debug)]
+pub(super) struct Strings<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Strings<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Strings { rest: bytes }
     }
-    read_varint(bytes, at).map(|(value, _)| value)
+
+    /// What is left: empty unless the list ended at something malformed.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let key = *self.rest.first()?;
+        if key & 7 != 2 {
+            return None;
+        }
+        let (len, start) = read_varint(self.rest, 1)?;
+        let end = start.checked_add(usize::try_from(len).ok()?)?;
+        let element = self.rest.get(start..end)?;
+        self.rest = &self.rest[end..];
+        Some(element)
+    }
+}
+
+/// The varints of an integer or bool value; a malformed one ends the list.
+#[derive(Clone, Debug)]
+pub(super) struct Packed<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Packed<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Packed { rest: bytes }
+    }
+
+    /// What is left: empty unless the list ended at something malformed.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+impl Iterator for Packed<'_> {
+    type Item = i64;
+
+    #[inline]
+    fn next(&mut self) -> Option<i64> {
+        let (value, end) = read_varint(self.rest, 0)?;
+        self.rest = &self.rest[end..];
+        Some(value)
+    }
 }

@@ -230,7 +230,12 @@ impl Sink for Speaker<'_> {
 impl Filter {
     /// Creates the filter: reads its configuration, compiles its matcher, runs its script. A filter that cannot be
     /// created is still there, so that it can be reported; it is just never called.
-    pub fn create(index: usize, spec: &FilterSpec, context: &FilterContext<'_>, observer: &mut dyn Observer) -> Filter {
+    pub fn create(
+        index: usize,
+        spec: &FilterSpec,
+        context: &FilterContext<'_>,
+        observer: &mut dyn Observer,
+    ) -> Filter {
         let name = plugin_name(&spec.path);
         let state_name = format!("{}/{name}.data", context.host.output_path);
         let mut filter = Filter {
@@ -317,7 +322,8 @@ impl Filter {
             first_slot: context.first_slot,
             start_ns: context.start_ns,
         };
-        let mut speaker = self.report.speaker(self.index, self.log_level, Callback::Load, RecordId::default(), observer);
+        let mut speaker =
+            self.report.speaker(self.index, self.log_level, Callback::Load, RecordId::default(), observer);
         let mut created = AnalysisPlugin::create(&options, &mut speaker);
         // Production blames the state file for a failed restore: it is removed, and creation is tried once more.
         if created.as_ref().is_err_and(crate::sandbox::CreateError::is_bad_state)
@@ -334,7 +340,12 @@ impl Filter {
             }
             Err(error) => {
                 self.report.trace = error.trace().iter().map(source_line).collect();
-                self.log(observer, 3, HOST_COMPONENT, format!("{name} lsb_heka_create_analysis failed").as_bytes());
+                self.log(
+                    observer,
+                    3,
+                    HOST_COMPONENT,
+                    format!("{name} lsb_heka_create_analysis failed").as_bytes(),
+                );
                 Err((CreateFailure::Script, error.text()))
             }
         }
@@ -407,7 +418,12 @@ impl Filter {
         flow
     }
 
-    fn process_matched(&mut self, message: Message<'_>, record: RecordId, observer: &mut dyn Observer) -> Flow {
+    fn process_matched(
+        &mut self,
+        message: Message<'_>,
+        record: RecordId,
+        observer: &mut dyn Observer,
+    ) -> Flow {
         let Some(plugin) = &mut self.plugin else { return Flow::Continue };
         let budget = u64::from(self.config.settings.process_message_inject_limit);
         let callback = Callback::ProcessMessage;
@@ -415,7 +431,9 @@ impl Filter {
         let start = if self.measures { crate::system::wall_ns() } else { 0 };
         let status = match &mut self.rehearsal {
             None => plugin.process_message(message, budget, &mut speaker),
-            Some(it) => it.run(plugin, &mut speaker, |plugin, sink| plugin.process_message(message, budget, sink)),
+            Some(it) => {
+                it.run(plugin, &mut speaker, |plugin, sink| plugin.process_message(message, budget, sink))
+            }
         };
         let mut flow = speaker.flow;
         if self.measures {
@@ -480,9 +498,9 @@ impl Filter {
         let start = if self.measures { crate::system::wall_ns() } else { 0 };
         let lives = match &mut self.rehearsal {
             None => plugin.timer_event(seconds, shutdown, budget, &mut speaker),
-            Some(it) => {
-                it.run(plugin, &mut speaker, |plugin, sink| plugin.timer_event(seconds, shutdown, budget, sink))
-            }
+            Some(it) => it.run(plugin, &mut speaker, |plugin, sink| {
+                plugin.timer_event(seconds, shutdown, budget, sink)
+            }),
         };
         let mut flow = speaker.flow;
         if self.measures {
@@ -497,7 +515,13 @@ impl Filter {
     }
 
     /// The last `timer_event`, which every live filter gets, ticker or not.
-    pub fn shut_down(&mut self, record: RecordId, seconds: i64, now_ns: i64, observer: &mut dyn Observer) -> Flow {
+    pub fn shut_down(
+        &mut self,
+        record: RecordId,
+        seconds: i64,
+        now_ns: i64,
+        observer: &mut dyn Observer,
+    ) -> Flow {
         self.tick(record, seconds, now_ns, true, observer)
     }
 
@@ -578,6 +602,16 @@ impl Filter {
 }
 
 impl FilterReport {
+    /// The report of a filter that nobody tried to create.
+    pub fn not_created(name: String, error: Vec<u8>) -> FilterReport {
+        FilterReport {
+            outcome: Outcome::CreateFailed,
+            failure: Some(CreateFailure::Config),
+            error: Some(error),
+            ..FilterReport::new(name, String::new())
+        }
+    }
+
     fn new(name: String, state_name: String) -> FilterReport {
         FilterReport {
             name,

@@ -444,11 +444,7 @@ impl PluginConfig {
         let _ = writeln!(tail, "restricted_headers = {}", settings.restricted_headers);
         let _ = writeln!(tail, "shutdown_on_terminate = {}", settings.shutdown_on_terminate);
         let _ = writeln!(tail, "thread = {}", self.thread.unwrap_or(0));
-        let _ = writeln!(
-            tail,
-            "process_message_inject_limit = {}",
-            settings.process_message_inject_limit
-        );
+        let _ = writeln!(tail, "process_message_inject_limit = {}", settings.process_message_inject_limit);
         let _ = writeln!(tail, "timer_event_inject_limit = {}", settings.timer_event_inject_limit);
         let mut text = b"-- original configuration\n".to_vec();
         text.extend_from_slice(&self.text);

@@ -150,7 +150,11 @@ fn find_native(lua: Lua<'_>, file: &[u8], name: &[u8], module: Option<NativeModu
 
 /// Production's I/O modules are found only where a template names their folder.
 fn has_io_modules(lua: Lua<'_>) -> bool {
-    host(lua).cpath.as_deref().is_some_and(|it| memchr::memmem::find(it, b"io_modules").is_some())
+    let host = host(lua);
+    [&host.path, &host.cpath]
+        .into_iter()
+        .flatten()
+        .any(|it| memchr::memmem::find(it, b"io_modules").is_some())
 }
 
 fn check_name(lua: Lua<'_>, name: &[u8]) {

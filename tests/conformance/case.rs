@@ -165,8 +165,11 @@ impl Case {
         let mut host = HostConfig::load(Path::new("hindsight.cfg"), text.as_bytes(), &mut |_, _| {})
             .expect("the recorder's configuration is valid");
         if let (true, Ok(root)) = (self.needs_lua_path, std::env::var(PRODUCTION_MODULES)) {
-            host.analysis_lua_path =
-                host.analysis_lua_path.map(|it| it.replace("io_modules/", "IO/").replace("modules/", &format!("{root}/modules/")).replace("IO/", &format!("{root}/io_modules/")));
+            host.analysis_lua_path = host.analysis_lua_path.map(|it| {
+                it.replace("io_modules/", "IO/")
+                    .replace("modules/", &format!("{root}/modules/"))
+                    .replace("IO/", &format!("{root}/io_modules/"))
+            });
         }
         host
     }
@@ -179,7 +182,8 @@ impl Case {
             .as_str()
             .map(|it| fs::read(self.directory.join(it)).expect("the state is readable"));
         let options = Options { max_message_size: host.max_message_size as usize, ..Options::default() };
-        let open = || Reader::open(vec![Source::File(self.input.clone())], options.clone()).expect("a reader");
+        let open =
+            || Reader::open(vec![Source::File(self.input.clone())], options.clone()).expect("a reader");
         let start_ns = open().next().expect("readable").map_or(0, |it| it.message.timestamp());
         // Recorded wall-clock time is normalised by its size: such a case needs the machine's clock.
         let clock = if self.normalization().1 == Timestamps::Auto { Clock::Wall } else { Clock::Data };
@@ -226,7 +230,9 @@ impl Case {
         let logs: Vec<Value> = report
             .logs
             .iter()
-            .flat_map(|line| latin1(line).split('\n').map(|it| Value::String(it.to_owned())).collect::<Vec<_>>())
+            .flat_map(|line| {
+                latin1(line).split('\n').map(|it| Value::String(it.to_owned())).collect::<Vec<_>>()
+            })
             .collect();
         let text = |it: &Option<Vec<u8>>| it.as_ref().map_or(Value::Null, |it| Value::String(latin1(it)));
         let got = [
@@ -244,7 +250,8 @@ impl Case {
         let mut problems = String::new();
         for (key, value) in got {
             if self.expected[key] != value {
-                let _ = writeln!(problems, "  {key}\n    expected {}\n    got      {value}", self.expected[key]);
+                let _ =
+                    writeln!(problems, "  {key}\n    expected {}\n    got      {value}", self.expected[key]);
             }
         }
         let expected = fs::read(self.directory.join("expected.hpb")).expect("expected.hpb is readable");
@@ -275,7 +282,12 @@ impl Case {
         for i in 0..want.len().max(got.len()) {
             if want.get(i) != got.get(i) {
                 let show = |it: Option<&Vec<u8>>| it.map_or_else(|| "nothing".to_owned(), |it| describe(it));
-                return format!("  message {}\n--- expected\n{}\n--- got\n{}\n", i + 1, show(want.get(i)), show(got.get(i)));
+                return format!(
+                    "  message {}\n--- expected\n{}\n--- got\n{}\n",
+                    i + 1,
+                    show(want.get(i)),
+                    show(got.get(i))
+                );
             }
         }
         "  framing differs\n".to_owned()
@@ -296,7 +308,8 @@ fn describe(raw: &[u8]) -> String {
         latin1(raw).escape_debug()
     );
     for field in message.fields() {
-        let _ = writeln!(res, "field {} = {}", latin1(field.name()), latin1(field.value_bytes()).escape_debug());
+        let _ =
+            writeln!(res, "field {} = {}", latin1(field.name()), latin1(field.value_bytes()).escape_debug());
     }
     res + &latin1(message.payload().unwrap_or_default())
 }
