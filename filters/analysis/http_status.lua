@@ -62,7 +62,7 @@ status:set_header(SUCCESS, "success")
 status:set_header(REDIRECT, "redirect")
 status:set_header(CLIENT_ERROR, "client_error")
 status:set_header(SERVER_ERROR, "server_error")
-status:set_header(ERROR_PCT, "error_pct", "%", "none")
+status:set_header(ERROR_PCT, "error_pct", "percent", "none")
 is_raised  = false
 checked_to = 0 -- start of the first row that has not been judged, in seconds
 
