@@ -4,7 +4,14 @@
 //! arena, its behaviour, output and preservation formats production's. A module knows the VM and the sandbox's
 //! protocol for userdata; messages and pipelines are none of its business.
 
+mod circular_buffer;
+mod cjson;
+
 use crate::sandbox::NativeModule;
 
 /// Every module of this build.
-pub const BUILTIN: &[NativeModule] = &[];
+#[rustfmt::skip]
+pub const BUILTIN: &[NativeModule] = &[
+    circular_buffer::MODULE,
+    cjson::MODULE,
+];

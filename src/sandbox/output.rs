@@ -78,6 +78,13 @@ impl OutputBuffer {
         Ok(())
     }
 
+    /// Appends all that `write` appends, or nothing (`lsb_outputf`).
+    pub fn formatted(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Full> {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.check_text(start)
+    }
+
     /// Appends a number as payloads show it (`lsb_outputd`).
     #[inline]
     pub fn number(&mut self, number: f64) -> Result<(), Full> {
@@ -150,9 +157,9 @@ impl OutputBuffer {
     }
 
     /// Replaces the one-byte length at `at` by the length of everything behind it, making room where the varint
-    /// needs more.
+    /// needs more. Fails where nothing is behind it: a circular buffer without deltas empties the whole buffer.
     pub fn update_length(&mut self, at: usize) -> Result<(), Full> {
-        let len = self.bytes.len() - at - 1;
+        let Some(len) = self.bytes.len().checked_sub(at + 1) else { return Err(Full) };
         if len < 0x80 {
             self.bytes[at] = len as u8;
             return Ok(());

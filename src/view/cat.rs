@@ -250,6 +250,7 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use crate::matcher::Matcher;
     use std::{cell::Cell, fs, path::Path};
 
     use super::*;

@@ -76,14 +76,19 @@ fn short_decimal(value: f64) -> Option<SmallBuf> {
     Some(res)
 }
 
+/// C's `%g`.
+pub fn g6(value: f64) -> SmallBuf {
+    general(value, 6)
+}
+
 /// C's `%.17g`.
 pub fn g17(value: f64) -> SmallBuf {
     general(value, 17)
 }
 
-/// C's `%.{precision}g` for precisions of 2 to 17.
+/// C's `%.{precision}g` for precisions of 1 to 17.
 #[expect(clippy::float_cmp, reason = "a conversion that loses nothing is meant")]
-fn general(value: f64, precision: usize) -> SmallBuf {
+pub fn general(value: f64, precision: usize) -> SmallBuf {
     let mut res = SmallBuf::EMPTY;
     if value.is_sign_negative() {
         res.push(b"-");
@@ -110,9 +115,10 @@ fn general(value: f64, precision: usize) -> SmallBuf {
     let is_written = write!(rest, "{value:.*e}", precision - 1).is_ok();
     debug_assert!(is_written, "17 digits, point and exponent fit");
     let length = CAPACITY - rest.len();
-    let mantissa_length = precision + 1;
+    // One digit comes without a point.
+    let mantissa_length = precision + usize::from(precision > 1);
     let exponent = parse_exponent(&text[mantissa_length + 1..length]);
-    text.copy_within(2..mantissa_length, 1);
+    text.copy_within(2.min(mantissa_length)..mantissa_length, 1);
     let digits = &text[..precision];
     let significant = precision - digits.iter().rev().take_while(|&&it| it == b'0').count();
     let digits = &digits[..significant];
@@ -302,7 +308,13 @@ mod tests {
     #[track_caller]
     fn check_general(value: f64) {
         assert_eq!(String::from_utf8_lossy(&g14(value)), printf(c"%.14g", value), "%.14g of {value:e}");
+        assert_eq!(String::from_utf8_lossy(&g6(value)), printf(c"%g", value), "%g of {value:e}");
         assert_eq!(String::from_utf8_lossy(&g17(value)), printf(c"%0.17g", value), "%.17g of {value:e}");
+        for precision in 1..=17 {
+            let format = std::ffi::CString::new(format!("%.{precision}g")).expect("no NUL");
+            let got = general(value, precision);
+            assert_eq!(String::from_utf8_lossy(&got), printf(&format, value), "%.{precision}g of {value:e}");
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! Mirrors of two of PUC Lua 5.1's structures, and the proof at start-up that they fit.
+//! Mirrors of a few of PUC Lua 5.1's structures, and the proof at start-up that they fit.
 //!
 //! Production patched Lua to tell how many instructions of a hook's count are left and whether a table has an array
-//! or a node part. The vendored Lua has no such functions, but both answers stand in memory at fixed places. mlua is
-//! pinned to one version; [`self_test`] runs once per process and refuses to go on if the places have moved.
+//! or a node part. The vendored Lua has no such functions, but both answers stand in memory at fixed places. So do the
+//! arguments of a host call: reading a number or recognising a module's own userdata there costs a few instructions
+//! where the C API takes hundreds, and a filter does it for every message. mlua is pinned to one version;
+//! [`self_test`] runs once per process and refuses to go on if the places have moved.
 #![allow(unsafe_code)]
 
 use std::{
     ffi::{c_int, c_void},
+    ptr,
     sync::OnceLock,
 };
 
@@ -21,10 +24,10 @@ struct StateMirror {
     tt: u8,
     marked: u8,
     status: u8,
-    top: *mut c_void,
-    base: *mut c_void,
+    top: *const ValueMirror,
+    base: *const ValueMirror,
     global: *mut c_void,
-    ci: *mut c_void,
+    ci: *const CallMirror,
     savedpc: *const c_void,
     stack_last: *mut c_void,
     stack: *mut c_void,
@@ -57,6 +60,50 @@ struct TableMirror {
     sizearray: c_int,
 }
 
+/// `TValue` (`lobject.h`): what a number or a userdata looks like on the stack.
+#[repr(C)]
+struct ValueMirror {
+    value: ValueBits,
+    tt: c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+union ValueBits {
+    number: f64,
+    object: *mut c_void,
+}
+
+/// The start of `CallInfo` (`lstate.h`).
+#[repr(C)]
+struct CallMirror {
+    base: *mut c_void,
+    func: *const ValueMirror,
+}
+
+/// The start of `CClosure` (`lobject.h`), up to its environment.
+#[repr(C)]
+struct ClosureMirror {
+    next: *mut c_void,
+    tt: u8,
+    marked: u8,
+    is_c: u8,
+    nupvalues: u8,
+    gclist: *mut c_void,
+    env: *const c_void,
+}
+
+/// `Udata` (`lobject.h`); the block that scripts' modules see stands behind it.
+#[repr(C)]
+struct UserdataMirror {
+    next: *mut c_void,
+    tt: u8,
+    marked: u8,
+    metatable: *mut c_void,
+    env: *const c_void,
+    len: usize,
+}
+
 /// The address of Lua's one shared empty node, learned from a fresh table.
 static DUMMY_NODE: OnceLock<usize> = OnceLock::new();
 
@@ -64,6 +111,46 @@ static DUMMY_NODE: OnceLock<usize> = OnceLock::new();
 pub(super) fn hook_count(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: the state is live and `self_test` has proved the layout before any VM exists.
     unsafe { (*state.cast::<StateMirror>()).hookcount }
+}
+
+/// Number of values on the running host function's stack.
+#[inline]
+pub(super) fn top(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; both point into the same stack.
+    unsafe {
+        let mirror = state.cast::<StateMirror>();
+        (*mirror).top.offset_from((*mirror).base) as c_int
+    }
+}
+
+/// The value at index `n`, from 1, of the running host function's stack.
+#[inline]
+fn argument<'a>(state: *mut ffi::lua_State, n: c_int) -> Option<&'a ValueMirror> {
+    // SAFETY: as above; the values from `base` up to `top` are initialised.
+    unsafe { (n > 0 && n <= top(state)).then(|| &*(*state.cast::<StateMirror>()).base.add(n as usize - 1)) }
+}
+
+/// The number at index `n`; strings are not converted.
+#[inline]
+pub(super) fn number_argument(state: *mut ffi::lua_State, n: c_int) -> Option<f64> {
+    let value = argument(state, n)?;
+    // SAFETY: the type says that the number is the live part of the union.
+    (value.tt == ffi::LUA_TNUMBER).then(|| unsafe { value.value.number })
+}
+
+/// The userdata at index `n` if it was made by a function with the running host function's environment, else null.
+#[inline]
+pub(super) fn own_userdata(state: *mut ffi::lua_State, n: c_int) -> *mut c_void {
+    match argument(state, n) {
+        // SAFETY: the types say what the pointers lead to: a userdata, and the running function's closure, which is a
+        // host function because it is one of ours that asks.
+        Some(value) if value.tt == ffi::LUA_TUSERDATA => unsafe {
+            let userdata = value.value.object.cast::<UserdataMirror>();
+            let closure = (*(*(*state.cast::<StateMirror>()).ci).func).value.object.cast::<ClosureMirror>();
+            if (*userdata).env == (*closure).env { userdata.add(1).cast() } else { ptr::null_mut() }
+        },
+        _ => ptr::null_mut(),
+    }
 }
 
 /// What production's `lua_tabletype` answers for the table at this address.
@@ -79,7 +166,7 @@ pub(super) fn table_type(table: *const c_void) -> TableType {
     }
 }
 
-/// Checks both mirrors against a throwaway state; panics with an explanation if they do not fit.
+/// Checks the mirrors against a throwaway state; panics with an explanation if they do not fit.
 pub(super) fn self_test() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
@@ -106,7 +193,8 @@ pub(super) fn self_test() {
                 && table_type(mixed) == TableType::Mixed
                 && mirror.basehookcount == 12_345
                 && mirror.hookcount == 12_345
-                && mirror.hook as usize == count_hook as *const () as usize;
+                && mirror.hook as usize == count_hook as *const () as usize
+                && arguments_fit(state);
             ffi::lua_close(state);
             assert!(fits, "the linked Lua is not the PUC 5.1.5 this build was made for");
         }
@@ -114,3 +202,40 @@ pub(super) fn self_test() {
 }
 
 unsafe extern "C-unwind" fn count_hook(_: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {}
+
+/// Checks the mirrors behind arguments, which needs a host call.
+unsafe fn arguments_fit(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: the caller's private state.
+    unsafe {
+        ffi::lua_sethook(state, None, 0, 0);
+        ffi::lua_pushcclosure(state, probe, 0);
+        ffi::lua_pushnumber(state, 12.5);
+        ffi::lua_newuserdata(state, 24);
+        ffi::lua_pcall(state, 2, 1, 0) == 0 && ffi::lua_toboolean(state, -1) != 0
+    }
+}
+
+/// Looks at its arguments (a number, a userdata of others) and at a userdata of its own.
+unsafe extern "C-unwind" fn probe(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the running call's state.
+    unsafe {
+        let fits = top(state) == 2
+            && number_argument(state, 1) == Some(12.5)
+            && number_argument(state, 2).is_none()
+            && number_argument(state, 3).is_none()
+            && !own_userdata(state, 2).is_null();
+        ffi::lua_createtable(state, 0, 0);
+        ffi::lua_replace(state, ffi::LUA_ENVIRONINDEX);
+        let own = ffi::lua_newuserdata(state, 24);
+        ffi::lua_pushlightuserdata(state, own);
+        let fits = fits
+            && top(state) == 4
+            && own_userdata(state, 1).is_null()
+            && own_userdata(state, 2).is_null()
+            && own_userdata(state, 3) == own
+            && own_userdata(state, 4).is_null()
+            && own_userdata(state, 5).is_null();
+        ffi::lua_pushboolean(state, c_int::from(fits));
+        1
+    }
+}

@@ -249,12 +249,13 @@ impl<'l> Lua<'l> {
 
     // ── stack ──
 
+    // SAFETY (here and below): the state is live by `from_raw`'s contract, and indices are valid or acceptable as the
+    // C API defines them.
+
     /// Number of values on this call's stack.
     #[inline]
     pub fn top(self) -> c_int {
-        // SAFETY (here and below): the state is live by `from_raw`'s contract, and indices are valid or acceptable
-        // as the C API defines them.
-        unsafe { ffi::lua_gettop(self.state) }
+        super::layout::top(self.state)
     }
 
     /// Grows or cuts the stack to `top` values.
@@ -355,6 +356,16 @@ impl<'l> Lua<'l> {
     /// As [`Lua::to_bytes`], cut at the first NUL: what C code sees that takes the value for a C string.
     pub fn to_c_bytes(self, index: c_int) -> Option<&'l [u8]> {
         self.to_bytes(index).map(until_nul)
+    }
+
+    /// As [`Lua::to_bytes`] with the NUL that Lua keeps behind every string; empty when there is no string.
+    pub fn to_bytes_with_nul(self, index: c_int) -> &'l [u8] {
+        let bytes = self.to_bytes(index).unwrap_or_default();
+        if bytes.is_empty() {
+            return &[0];
+        }
+        // SAFETY: Lua allocates a string with one byte more than its length, a NUL.
+        unsafe { slice::from_raw_parts(bytes.as_ptr(), bytes.len() + 1) }
     }
 
     /// Length of a string, border of a table, size of a userdata.
@@ -497,6 +508,16 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_rawseti_(self.state, index, n) }
     }
 
+    /// Keeps the value on top, which is dropped, in the table at `index` under a number of its own (`luaL_ref`).
+    pub fn reference(self, index: c_int) -> c_int {
+        unsafe { ffi::luaL_ref(self.state, index) }
+    }
+
+    /// Gives back what [`Lua::reference`] kept in the table at `index`; `number` may be used again.
+    pub fn unreference(self, index: c_int, number: c_int) {
+        unsafe { ffi::luaL_unref(self.state, index, number) }
+    }
+
     /// Replaces the key on top by the next key and value; false and no push at the end.
     pub fn next(self, index: c_int) -> bool {
         unsafe { ffi::lua_next(self.state, index) != 0 }
@@ -588,16 +609,28 @@ impl<'l> Lua<'l> {
         unsafe { slice::from_raw_parts(ffi::luaL_checklstring(self.state, n, &raw mut len).cast(), len) }
     }
 
+    /// As [`Lua::check_bytes`] for code that takes the value for a C string.
+    pub fn check_c_str(self, n: c_int) -> &'l CStr {
+        // SAFETY: raises or returns the string's bytes, behind which Lua keeps a NUL.
+        unsafe { CStr::from_ptr(ffi::luaL_checklstring(self.state, n, std::ptr::null_mut())) }
+    }
+
     /// The numeric argument `n`.
     #[inline]
     pub fn check_number(self, n: c_int) -> f64 {
-        unsafe { ffi::luaL_checknumber(self.state, n) }
+        match super::layout::number_argument(self.state, n) {
+            Some(number) => number,
+            None => unsafe { ffi::luaL_checknumber(self.state, n) },
+        }
     }
 
     /// The numeric argument `n` cut to C's `int`, as `luaL_checkint` does.
     #[inline]
     pub fn check_int(self, n: c_int) -> c_int {
-        unsafe { ffi::luaL_checkinteger(self.state, n) as c_int }
+        match super::layout::number_argument(self.state, n) {
+            Some(number) => super::cformat::c_int(number),
+            None => unsafe { ffi::luaL_checkinteger(self.state, n) as c_int },
+        }
     }
 
     /// As [`Lua::check_int`] with a default for nothing or nil.
@@ -633,6 +666,15 @@ impl<'l> Lua<'l> {
     /// Argument `n` is a userdata with the metatable called `name`.
     pub fn check_userdata(self, n: c_int, name: &CStr) -> *mut c_void {
         unsafe { ffi::luaL_checkudata(self.state, n, name.as_ptr()) }
+    }
+
+    /// The userdata argument `n` if a function with the running host function's environment made it, else null.
+    ///
+    /// Scripts cannot change an environment of host functions or userdata, so a module that gives its functions one
+    /// of their own knows its objects by it: a comparison, where [`Lua::check_userdata`] looks a name up.
+    #[inline]
+    pub fn own_userdata(self, n: c_int) -> *mut c_void {
+        super::layout::own_userdata(self.state, n)
     }
 
     /// Argument `n` is one of the NUL-terminated `options`; its position, or `invalid option '...'`.

@@ -12,7 +12,7 @@
 //! * [`lib`]: the standard libraries in production's order, some functions replaced; [`stock`] finds the vendored ones.
 //! * [`pattern`], [`rand`], [`date`], [`cformat`]: the parts of C's libraries whose behaviour or determinism is ours,
 //!   written without Lua so that they can be tested alone.
-//! * [`layout`]: two structures of Lua mirrored and proved at start-up. [`digest`]: a fingerprint of reachable state.
+//! * [`layout`]: structures of Lua mirrored and proved at start-up. [`digest`]: a fingerprint of reachable state.
 //!
 //! Invariant: nothing mutable that a filter can reach lives outside the arena and [`Meter`] (plus the sandbox's own
 //! state behind [`Context::user`]). This module knows Lua, not Heka; all Lua FFI lives here.

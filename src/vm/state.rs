@@ -11,7 +11,7 @@ use std::{
 use mlua::ffi;
 
 use super::{
-    Meter,
+    Doom, Meter,
     arena::{Arena, ArenaError, SLOT_SIZE},
     heap::Heap,
     layout,
@@ -266,9 +266,18 @@ impl Vm {
         }
     }
 
-    /// A full garbage collection.
-    pub fn collect(&mut self) {
-        self.lua().collect();
+    /// A full garbage collection, outside any call as in production: a finaliser that raises (a native module's, out of
+    /// memory for one) ends production's process. Here it dooms this VM, which must not be used again.
+    pub fn collect(&mut self) -> Result<(), Raised> {
+        let lua = self.lua();
+        // SAFETY of the unwinding: the VM is given up, and nothing else has been borrowed.
+        if catch_unwind(AssertUnwindSafe(|| lua.collect())).is_err() {
+            self.context
+                .meter
+                .set_doom(Doom::Assertion("a finalizer raised an error in a garbage collection"));
+            return Err(Raised);
+        }
+        Ok(())
     }
 
     /// Lets the allocator shrink what is in use after a peak, so that images become small again. What it does depends

@@ -7,7 +7,6 @@ const PENDING_MODULES: &[&str] = &[
     "bit",
     "bloom_filter",
     "cjson",
-    "circular_buffer",
     "cuckoo_filter",
     "hyperloglog",
     "lpeg",

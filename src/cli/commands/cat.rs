@@ -113,9 +113,6 @@ fn show(args: &CatArgs, ui: &Ui) -> Result<Status, Status> {
             return Err(Status::Io);
         }
     };
-    if args.count {
-        let _ = writeln!(stdout, "{}", summary.line());
-    }
     let _ = stdout.flush();
     if !args.count {
         ui.say(&summary.line());

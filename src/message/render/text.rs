@@ -10,14 +10,32 @@ use crate::message::{
 
 /// Appends what `lsb_heka_cat -t` prints for `message`. Strings end at their first NUL and are not escaped; bytes are.
 pub fn text(message: Message<'_>, out: &mut Vec<u8>) {
-    write_message(message, out, |string, out| {
+    let until_nul = |string: &[u8], out: &mut Vec<u8>| {
         out.extend_from_slice(string.split(|&it| it == 0).next().unwrap_or_default());
-    });
+    };
+    write_message(message, out, until_nul, until_nul);
 }
 
-/// Appends the same layout with every string passed through [`escape`], and none cut off at a NUL.
+/// Appends the same layout with every string passed through [`escape`], and none cut off at a NUL. A Payload of several
+/// lines keeps them, indented so that none can be taken for part of the layout.
 pub fn text_safe(message: Message<'_>, out: &mut Vec<u8>) {
-    write_message(message, out, escape);
+    write_message(message, out, escape, write_lines);
+}
+
+/// Appends a text whose line ends and tabs stay, if it has line ends.
+fn write_lines(text: &[u8], out: &mut Vec<u8>) {
+    let Some(lines) = text.strip_suffix(b"\n").or(text.contains(&b'\n').then_some(text)) else {
+        return escape(text, out);
+    };
+    for line in lines.split(|&it| it == b'\n') {
+        out.extend_from_slice(b"\n    ");
+        for (at, cell) in line.split(|&it| it == b'\t').enumerate() {
+            if at > 0 {
+                out.push(b'\t');
+            }
+            escape(cell, out);
+        }
+    }
 }
 
 /// Appends `text` so that it is harmless on a terminal: control characters become `\n`, `\r`, `\t`, `\xhh` or
@@ -51,7 +69,12 @@ fn is_harmless(it: char) -> bool {
         && !matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn write_message(message: Message<'_>, out: &mut Vec<u8>, write_string: impl Fn(&[u8], &mut Vec<u8>)) {
+fn write_message(
+    message: Message<'_>,
+    out: &mut Vec<u8>,
+    write_string: impl Fn(&[u8], &mut Vec<u8>),
+    write_payload: impl Fn(&[u8], &mut Vec<u8>),
+) {
     let write_header = |out: &mut Vec<u8>, name: &str, value: Option<&[u8]>| {
         out.extend_from_slice(name.as_bytes());
         match value {
@@ -66,7 +89,11 @@ fn write_message(message: Message<'_>, out: &mut Vec<u8>, write_string: impl Fn(
     write_header(out, "\n:Type: ", message.type_());
     write_header(out, "\n:Logger: ", message.logger());
     let _ = write!(out, "\n:Severity: {}", message.severity());
-    write_header(out, "\n:Payload: ", message.payload());
+    out.extend_from_slice(b"\n:Payload: ");
+    match message.payload() {
+        Some(payload) => write_payload(payload, out),
+        None => out.extend_from_slice(b"<nil>"),
+    }
     write_header(out, "\n:EnvVersion: ", message.env_version());
     out.extend_from_slice(b"\n:Pid: ");
     match message.pid() {

@@ -295,7 +295,7 @@ impl AnalysisPlugin {
             return Err(doom);
         }
         self.vm.lua().set_top(0);
-        self.vm.collect();
+        self.vm.collect().map_err(|_| self.error_value())?;
         self.note_instructions();
         if let Some(StateFile { name, content: Some(content) }) = options.state {
             let vm = &mut self.vm;
@@ -398,7 +398,10 @@ impl AnalysisPlugin {
             return false;
         }
         self.note_instructions();
-        self.vm.collect();
+        if self.vm.collect().is_err() {
+            self.terminate_raised(b"timer_event() ");
+            return false;
+        }
         self.vm.tidy();
         true
     }

@@ -13,7 +13,7 @@ pub fn restore(vm: &mut Vm, state: &[u8], chunk_name: &CStr) -> Result<(), Vec<u
         return Err(vm.error_text().unwrap_or_default());
     }
     vm.lua().set_top(0);
-    vm.collect();
+    vm.collect().map_err(|_| vm.meter().doom_text().to_vec())?;
     vm.set_memory_limit(limit);
     vm.reset_memory_peak();
     Ok(())
