@@ -127,13 +127,13 @@ local function judge(now)
                 local is_high   = failed / n > ERROR_SHARE
                 local has_ended = row + SEC_PER_ROW <= now
                 if is_high ~= is_raised and (is_high or has_ended) then
-                    if alerts == MAX_ALERTS then
+                    if alerts < MAX_ALERTS then
+                        alerts    = alerts + 1
+                        is_raised = is_high
+                        alert(is_high and "raised" or "cleared", row, n, failed)
+                    else
                         next_row = math.min(next_row, row)
-                        break
                     end
-                    alerts    = alerts + 1
-                    is_raised = is_high
-                    alert(is_high and "raised" or "cleared", row, n, failed)
                 end
             end
         end
