@@ -35,9 +35,7 @@ pub fn with_paths(mut host: HostConfig, path: Option<&str>, cpath: Option<&str>)
 pub fn sample_sources() -> Result<Vec<Source>, String> {
     let samples = Path::new("sample_data");
     if !samples.is_dir() {
-        return Err(
-            "no input given, and there is no sample_data here: name files, directories or `-`".to_owned()
-        );
+        return Err("no input given, and there is no sample_data here: name files, directories or `-`".to_owned());
     }
     archive::resolve(&[samples]).map_err(|it| it.to_string())
 }
