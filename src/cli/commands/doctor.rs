@@ -1,10 +1,13 @@
 //! `cepshim doctor`
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::{
     cli::{exit::Status, ui::Ui},
     modules,
+    project::Project,
     vm::{DEFAULT_C_STEPS, Meter, Vm, VmOptions},
 };
 
@@ -64,5 +67,10 @@ fn native_modules() -> Finding {
 }
 
 fn project() -> Finding {
-    Finding { what: "project", is_good: true, text: "no cepshim.toml here or above: defaults hold".to_owned() }
+    let (is_good, text) = match Project::find(Path::new(".")) {
+        Ok(Some(project)) => (true, project.path.display().to_string()),
+        Ok(None) => (true, "no cepshim.toml here or above: defaults hold".to_owned()),
+        Err(error) => (false, error.to_string()),
+    };
+    Finding { what: "project", is_good, text }
 }
