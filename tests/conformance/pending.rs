@@ -6,7 +6,6 @@ use super::case::Case;
 const PENDING_MODULES: &[&str] = &[
     "bit",
     "bloom_filter",
-    "cjson",
     "cuckoo_filter",
     "hyperloglog",
     "lpeg",
