@@ -179,7 +179,8 @@ impl Reader {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ArchiveError> {
-        self.next_where(|_| true)
+        let Some(extent) = self.advance()? else { return Ok(None) };
+        Ok(self.record(extent))
     }
 
     /// The next record whose message is `wanted`, or `None` when all sources are read.
@@ -193,14 +194,18 @@ impl Reader {
         mut wanted: impl FnMut(Message<'_>) -> bool,
     ) -> Result<Option<Record<'_>>, ArchiveError> {
         loop {
-            let found = match self.options.order {
-                Order::Files => self.advance_in_order()?,
-                Order::Time => self.advance_in_time()?,
-            };
-            let Some(extent) = found else { return Ok(None) };
+            let Some(extent) = self.advance()? else { return Ok(None) };
             if self.record(extent).is_some_and(|it| wanted(it.message)) {
                 return Ok(self.record(extent));
             }
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Extent>, ArchiveError> {
+        match self.options.order {
+            Order::Files => self.advance_in_order(),
+            Order::Time => self.advance_in_time(),
         }
     }
 

@@ -121,6 +121,12 @@ pub enum Event<'a> {
 pub trait Observer {
     /// Takes notice of one event.
     fn event(&mut self, event: &Event<'_>) -> Flow;
+
+    /// Whether [`Event::Record`] is wanted: it happens for every record, and most observers have no use for it. Asked
+    /// once, when a run starts.
+    fn wants_records(&self) -> bool {
+        false
+    }
 }
 
 /// Hears nothing.

@@ -115,6 +115,11 @@ impl Matcher {
         Matcher { expression: (*b"TRUE").into(), steps: [step].into() }
     }
 
+    /// Whether every message matches without being looked at.
+    pub fn is_always(&self) -> bool {
+        matches!(&self.steps[..], [Step { test: Test::Constant(true), .. }])
+    }
+
     /// The expression it was compiled from.
     pub fn expression(&self) -> &[u8] {
         &self.expression

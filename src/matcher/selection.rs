@@ -23,6 +23,11 @@ impl Default for Selection {
 }
 
 impl Selection {
+    /// Whether every message is in, apart from the limit.
+    pub fn is_everything(&self) -> bool {
+        self.since.is_none() && self.until.is_none() && self.matcher.is_always()
+    }
+
     /// Whether `message` is in, apart from the limit.
     #[inline]
     pub fn contains(&self, message: Message<'_>) -> bool {

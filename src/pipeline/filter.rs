@@ -463,14 +463,10 @@ impl Filter {
     fn note_use(&mut self, record: RecordId) {
         let Some(plugin) = &self.plugin else { return };
         let usage = plugin.usage();
-        for (limit, used) in
-            self.report.limits.iter_mut().zip([usage.memory, usage.instruction, usage.output])
-        {
-            if used > limit.max {
-                limit.max = used;
-                limit.at = record.number;
-            }
-        }
+        let [memory, instruction, output] = &mut self.report.limits;
+        memory.note(usage.memory, record.number);
+        instruction.note(usage.instruction, record.number);
+        output.note(usage.output, record.number);
     }
 
     /// The ticker's test without a message: an idle pass.

@@ -22,6 +22,7 @@ pub struct Harness {
     /// The virtual wall clock.
     now_ns: i64,
     record: RecordId,
+    tells_records: bool,
 }
 
 impl Harness {
@@ -35,6 +36,7 @@ impl Harness {
             ticker_ns: 0,
             now_ns: context.start_ns,
             record: RecordId::default(),
+            tells_records: observer.wants_records(),
         }
     }
 
@@ -74,7 +76,7 @@ impl Harness {
                 flow = Flow::Abandon;
             }
         }
-        if observer.event(&Event::Record { record }) == Flow::Abandon {
+        if self.tells_records && observer.event(&Event::Record { record }) == Flow::Abandon {
             flow = Flow::Abandon;
         }
         flow

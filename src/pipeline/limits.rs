@@ -14,6 +14,15 @@ pub struct LimitReport {
 }
 
 impl LimitReport {
+    /// Notes a use at record `at`, which counts if it is the largest so far.
+    #[inline]
+    pub fn note(&mut self, used: usize, at: u64) {
+        if used > self.max {
+            self.max = used;
+            self.at = at;
+        }
+    }
+
     /// Memory, instructions and output, in that order, nothing used.
     pub fn all() -> [LimitReport; 3] {
         ["memory", "instruction", "output"].map(|name| LimitReport { name, limit: 0, max: 0, at: 0 })

@@ -100,13 +100,22 @@ const PROGRESS_STEP: u64 = 1024;
 pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Replay, ReplayError> {
     let started = Instant::now();
     let mut reader = Reader::open(options.sources.clone(), options.reading.clone())?;
-    let mut running = Running { options, selected: 0, place: (0, 0) };
+    let mut running = Running {
+        options,
+        selects_all: options.selection.is_everything(),
+        limit: options.selection.limit.unwrap_or(u64::MAX),
+        selected: 0,
+        place: (0, 0),
+    };
     let mut failure = None;
     // The clock starts at the first record, so the filters are created once it is known.
-    let (mut harness, mut flow) = match next_selected(&mut reader, options) {
+    let (mut harness, mut flow) = match running.next(&mut reader) {
         Ok(Some(record)) => {
-            let (mut harness, flow) = running.start(record.message.timestamp(), observer);
-            let flow = running.process(&mut harness, flow, &record, observer);
+            let (mut harness, mut flow) = running.start(record.message.timestamp(), observer);
+            // The first record was read before anybody could say whether it is wanted.
+            if running.reason_to_stop(&harness, flow).is_none() {
+                flow = running.process(&mut harness, &record, observer);
+            }
             (harness, flow)
         }
         outcome => {
@@ -116,8 +125,8 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Replay, Rep
     };
     let mut stop = running.reason_to_stop(&harness, flow);
     while stop.is_none() && failure.is_none() {
-        match next_selected(&mut reader, options) {
-            Ok(Some(record)) => flow = running.process(&mut harness, flow, &record, observer),
+        match running.next(&mut reader) {
+            Ok(Some(record)) => flow = running.process(&mut harness, &record, observer),
             Ok(None) => break,
             Err(error) => failure = Some(error),
         }
@@ -135,6 +144,9 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Replay, Rep
 
 struct Running<'a> {
     options: &'a Options,
+    /// Whether records need not be looked at to be selected.
+    selects_all: bool,
+    limit: u64,
     selected: u64,
     /// Input and offset of the last record.
     place: (usize, u64),
@@ -160,18 +172,22 @@ impl Running<'_> {
         (harness, flow)
     }
 
+    /// The next selected record.
+    #[inline]
+    fn next<'r>(&self, reader: &'r mut Reader) -> Result<Option<Record<'r>>, ArchiveError> {
+        if self.selects_all {
+            return reader.next();
+        }
+        reader.next_where(|message| self.options.selection.contains(message))
+    }
+
     #[inline]
     fn process(
         &mut self,
         harness: &mut Harness,
-        flow: Flow,
         record: &Record<'_>,
         observer: &mut dyn Observer,
     ) -> Flow {
-        // The first record is read before anybody can say whether it is wanted.
-        if self.reason_to_stop(harness, flow).is_some() {
-            return flow;
-        }
         self.selected += 1;
         self.place = (record.file_index, record.offset);
         self.options.watch.start(self.selected);
@@ -188,7 +204,7 @@ impl Running<'_> {
             Stop::Interrupted
         } else if !harness.is_alive() {
             Stop::NoFilterLeft
-        } else if self.options.selection.limit.is_some_and(|it| self.selected >= it) {
+        } else if self.selected >= self.limit {
             Stop::Limit
         } else {
             return None;
@@ -201,11 +217,6 @@ impl Running<'_> {
         let file = self.options.sources.get(input).map(|it| it.name().to_string()).unwrap_or_default();
         Place { record: self.selected, file, offset }
     }
-}
-
-#[inline]
-fn next_selected<'a>(reader: &'a mut Reader, options: &Options) -> Result<Option<Record<'a>>, ArchiveError> {
-    reader.next_where(|message| options.selection.contains(message))
 }
 
 fn record_id(number: u64, record: &Record<'_>) -> RecordId {
