@@ -126,16 +126,26 @@ pub(super) fn top(state: *mut ffi::lua_State) -> c_int {
 /// The value at index `n`, from 1, of the running host function's stack.
 #[inline]
 fn argument<'a>(state: *mut ffi::lua_State, n: c_int) -> Option<&'a ValueMirror> {
+    if n <= 0 {
+        return None;
+    }
     // SAFETY: as above; the values from `base` up to `top` are initialised.
-    unsafe { (n > 0 && n <= top(state)).then(|| &*(*state.cast::<StateMirror>()).base.add(n as usize - 1)) }
+    unsafe {
+        let mirror = state.cast::<StateMirror>();
+        let value = (*mirror).base.wrapping_add(n as usize - 1);
+        if value < (*mirror).top { Some(&*value) } else { None }
+    }
 }
 
 /// The number at index `n`; strings are not converted.
 #[inline]
 pub(super) fn number_argument(state: *mut ffi::lua_State, n: c_int) -> Option<f64> {
     let value = argument(state, n)?;
+    if value.tt != ffi::LUA_TNUMBER {
+        return None;
+    }
     // SAFETY: the type says that the number is the live part of the union.
-    (value.tt == ffi::LUA_TNUMBER).then(|| unsafe { value.value.number })
+    Some(unsafe { value.value.number })
 }
 
 /// The userdata at index `n` if it was made by a function with the running host function's environment, else null.
@@ -193,7 +203,7 @@ pub(super) fn self_test() {
                 && table_type(mixed) == TableType::Mixed
                 && mirror.basehookcount == 12_345
                 && mirror.hookcount == 12_345
-                && mirror.hook as usize == count_hook as *const () as usize
+                && ptr::eq(mirror.hook, count_hook as *const c_void)
                 && arguments_fit(state);
             ffi::lua_close(state);
             assert!(fits, "the linked Lua is not the PUC 5.1.5 this build was made for");

@@ -620,8 +620,13 @@ impl<'l> Lua<'l> {
     pub fn check_number(self, n: c_int) -> f64 {
         match super::layout::number_argument(self.state, n) {
             Some(number) => number,
-            None => unsafe { ffi::luaL_checknumber(self.state, n) },
+            None => self.convert_number(n),
         }
+    }
+
+    #[cold]
+    fn convert_number(self, n: c_int) -> f64 {
+        unsafe { ffi::luaL_checknumber(self.state, n) }
     }
 
     /// The numeric argument `n` cut to C's `int`, as `luaL_checkint` does.
@@ -629,8 +634,13 @@ impl<'l> Lua<'l> {
     pub fn check_int(self, n: c_int) -> c_int {
         match super::layout::number_argument(self.state, n) {
             Some(number) => super::cformat::c_int(number),
-            None => unsafe { ffi::luaL_checkinteger(self.state, n) as c_int },
+            None => self.convert_int(n),
         }
+    }
+
+    #[cold]
+    fn convert_int(self, n: c_int) -> c_int {
+        unsafe { ffi::luaL_checkinteger(self.state, n) as c_int }
     }
 
     /// As [`Lua::check_int`] with a default for nothing or nil.

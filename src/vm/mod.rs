@@ -19,6 +19,7 @@
 
 pub mod arena;
 pub mod cformat;
+mod cint;
 pub mod date;
 mod digest;
 pub mod heap;

@@ -127,12 +127,15 @@ impl<'l> Block<'l> {
     /// The block on the argument list's first place, or `bad argument #1 ...`.
     #[inline]
     pub fn check_self(lua: Lua<'l>) -> Block<'l> {
-        let mut place = lua.own_userdata(1);
-        if place.is_null() {
-            place = lua.check_userdata(1, METATABLE);
-        }
+        let own = lua.own_userdata(1);
+        let place = if own.is_null() { Self::check_metatable(lua) } else { own };
         // SAFETY: only `push_new` makes userdata in this module's environment or with this metatable.
         unsafe { Block { header: NonNull::new_unchecked(place.cast()), life: PhantomData } }
+    }
+
+    #[cold]
+    fn check_metatable(lua: Lua<'l>) -> *mut c_void {
+        lua.check_userdata(1, METATABLE)
     }
 
     /// The block at `index`, where the sandbox calls one of the module's userdata functions for it.
