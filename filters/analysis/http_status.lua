@@ -62,7 +62,7 @@ status:set_header(SUCCESS, "success")
 status:set_header(REDIRECT, "redirect")
 status:set_header(CLIENT_ERROR, "client_error")
 status:set_header(SERVER_ERROR, "server_error")
-status:set_header(ERROR_PCT, "error_pct", "%", "none")
+status:set_header(ERROR_PCT, "error_pct", "percent", "none")
 is_raised  = false
 checked_to = 0 -- start of the first row that has not been judged, in seconds
 
@@ -127,13 +127,13 @@ local function judge(now)
                 local is_high   = failed / n > ERROR_SHARE
                 local has_ended = row + SEC_PER_ROW <= now
                 if is_high ~= is_raised and (is_high or has_ended) then
-                    if alerts == MAX_ALERTS then
+                    if alerts < MAX_ALERTS then
+                        alerts    = alerts + 1
+                        is_raised = is_high
+                        alert(is_high and "raised" or "cleared", row, n, failed)
+                    else
                         next_row = math.min(next_row, row)
-                        break
                     end
-                    alerts    = alerts + 1
-                    is_raised = is_high
-                    alert(is_high and "raised" or "cleared", row, n, failed)
                 end
             end
         end

@@ -53,7 +53,7 @@ local MAX_OPEN     = 120 -- intervals kept at a time
 
 _PRESERVATION_VERSION = INTERVAL
 
--- Globals are preserved. intervals[start in seconds] = {group_count = n, groups = {[name] = {n =, max =, buckets = {}}}}
+-- Globals are preserved. intervals[start in seconds] = {group_count =, groups = {[name] = {n =, max =, buckets =}}}
 intervals   = {}
 open_count  = 0
 reported_to = 0 -- intervals that start earlier are closed

@@ -10,3 +10,4 @@ mod summary;
 pub use json::{REPORT_VERSION, json};
 pub use stats::plugins_tsv;
 pub use summary::{Style, damage, summary, termination};
+

@@ -1,10 +1,13 @@
 //! `cepshim doctor`
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::{
     cli::{exit::Status, ui::Ui},
     modules,
+    project::Project,
     vm::{DEFAULT_C_STEPS, Meter, Vm, VmOptions},
 };
 
@@ -21,14 +24,7 @@ struct Finding {
 
 /// Says what was looked at and how it is.
 pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
-    let findings = [
-        version(),
-        machine(),
-        vm(4 << 30, "arena of 4 GiB"),
-        vm(40 << 20, "arena of 40 MiB"),
-        native_modules(),
-        project(),
-    ];
+    let findings = [version(), machine(), vm(4 << 30, "arena of 4 GiB"), vm(40 << 20, "arena of 40 MiB"), native_modules(), project()];
     let mut status = Status::Ok;
     for finding in findings {
         let mark = if finding.is_good { "ok  " } else { "BAD " };
@@ -42,11 +38,7 @@ pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
 }
 
 fn version() -> Finding {
-    Finding {
-        what: "version",
-        is_good: true,
-        text: format!("cepshim {}, PUC Lua 5.1.5", env!("CARGO_PKG_VERSION")),
-    }
+    Finding { what: "version", is_good: true, text: format!("cepshim {}, PUC Lua 5.1.5", env!("CARGO_PKG_VERSION")) }
 }
 
 fn machine() -> Finding {
@@ -75,9 +67,10 @@ fn native_modules() -> Finding {
 }
 
 fn project() -> Finding {
-    Finding {
-        what: "project",
-        is_good: true,
-        text: "no cepshim.toml here or above: defaults hold".to_owned(),
-    }
+    let (is_good, text) = match Project::find(Path::new(".")) {
+        Ok(Some(project)) => (true, project.path.display().to_string()),
+        Ok(None) => (true, "no cepshim.toml here or above: defaults hold".to_owned()),
+        Err(error) => (false, error.to_string()),
+    };
+    Finding { what: "project", is_good, text }
 }

@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 use super::{
     cat::FormatArg,
     inputs::{InputArgs, resolve},
+    settings::{self, SettingsArgs},
 };
 use crate::{
     archive::{Source, Writer},
@@ -30,10 +31,10 @@ use crate::{
     matcher::Matcher,
     message::{Message, MessageIndex, render, write_frame_header},
     pipeline::{FilterReport, FilterSpec, Outcome, plugin_name},
+    project::Flags,
     replay::{self, Options, Replay, Stop, TermCount, Watch},
     report,
     system::System,
-    vm::DEFAULT_C_STEPS,
 };
 
 /// Run filters over inputs, exactly as production would
@@ -71,27 +72,18 @@ pub struct ReplayArgs {
     /// Write what production's state file would hold; with several filters a directory
     #[arg(long, value_name = "FILE")]
     state_out: Option<PathBuf>,
-    /// Take paths, limits and defaults from this Hindsight configuration
-    #[arg(long, value_name = "FILE")]
-    hindsight_cfg: Option<PathBuf>,
-    /// Where Lua modules are found: templates such as /modules/?.lua, separated by semicolons
-    #[arg(long, value_name = "TEMPLATES")]
-    lua_path: Option<String>,
-    /// Where production finds native modules; those built in answer if this is set
-    #[arg(long, value_name = "TEMPLATES")]
-    lua_cpath: Option<String>,
     /// Log lines up to this level, 0 to 7; 7 lets print be heard [default: 6]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=7))]
     log_level: Option<u8>,
     /// Which clock filters see: the highest Timestamp so far, or the machine's
     #[arg(long, value_enum, default_value_t = ClockArg::Data)]
     clock: ClockArg,
-    /// Seed of Uuids and random numbers
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-    /// Steps of pattern matching one call may take
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_C_STEPS)]
-    c_steps: u64,
+    /// Seed of Uuids and random numbers [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Steps of pattern matching one call may take [default: 2000000000]
+    #[arg(long, value_name = "N")]
+    c_steps: Option<u64>,
     /// Print production's statistics per filter (plugins.tsv), with wall-clock times, to standard error
     #[arg(long)]
     stats: bool,
@@ -101,6 +93,8 @@ pub struct ReplayArgs {
     /// Replace outputs that exist
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -136,9 +130,7 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> Status {
                 ui.error(text);
             }
             // Scripts find out from the report too, unless it is the report that cannot be written.
-            if let Some(path) =
-                args.report.as_deref().filter(|it| files::check_absent(it, args.force).is_ok())
-            {
+            if let Some(path) = args.report.as_deref().filter(|it| files::check_absent(it, args.force).is_ok()) {
                 let report = refused(filters, &refusal);
                 if let Err(error) = files::write(path, report::json(&report).as_bytes()) {
                     ui.error(&error.to_string());
@@ -199,19 +191,22 @@ impl ReplayArgs {
         }
         match self.paths.split_first() {
             Some((_, inputs)) => Ok((&self.paths[..1], inputs)),
-            None => {
-                Err("no filter given: cepshim replay FILTER [INPUT]... (see cepshim replay --help)"
-                    .to_owned())
-            }
+            None => Err("no filter given: cepshim replay FILTER [INPUT]... (see cepshim replay --help)".to_owned()),
         }
     }
 }
 
 /// Turns what was typed into what is meant; nothing is written before all of it is known to be possible.
 fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) -> Result<Options, Refusal> {
-    let host = super::settings::host_config(args.hindsight_cfg.as_deref(), ui)
-        .map_err(|(status, text)| Refusal::new(status, text))?;
-    let host = super::settings::with_paths(host, args.lua_path.as_deref(), args.lua_cpath.as_deref());
+    let refused = |(status, text)| Refusal::new(status, text);
+    let flags = Flags {
+        log_level: settings::log_level(args.log_level, ui),
+        c_steps: args.c_steps,
+        seed: args.seed,
+        ..Flags::default()
+    };
+    let (_, settings) = args.settings.resolve(flags).map_err(refused)?;
+    let host = settings::host_config(&settings, ui).map_err(refused)?;
     let mut names: Vec<String> = filters.iter().map(|it| plugin_name(it)).collect();
     names.sort();
     if let Some(pair) = names.windows(2).find(|it| it[0] == it[1]) {
@@ -230,7 +225,7 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
     }
     let selection = args.input.selection(ui).map_err(Refusal::said)?;
     let sources = if inputs.is_empty() {
-        super::settings::sample_sources().map_err(|text| Refusal::new(Status::Configuration, text))?
+        settings::sample_sources(&settings).map_err(refused)?
     } else {
         resolve(inputs, ui).map_err(Refusal::said)?
     };
@@ -252,10 +247,9 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
         })
         .collect::<Result<Vec<FilterSpec>, FileError>>()?;
     let system = match args.clock {
-        ClockArg::Data => System { seed: args.seed, ..System::fixed() },
-        ClockArg::Wall => System { seed: args.seed, ..System::real() },
+        ClockArg::Data => System { seed: settings.seed.value, ..System::fixed() },
+        ClockArg::Wall => System { seed: settings.seed.value, ..System::real() },
     };
-    let default_log_level = if ui.verbose > 0 { 7 } else { 6 };
     Ok(Options {
         filters: specs,
         sources,
@@ -263,8 +257,8 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
         selection,
         host,
         system,
-        log_level: args.log_level.unwrap_or(default_log_level),
-        c_steps: args.c_steps,
+        log_level: settings.log_level.value.0,
+        c_steps: settings.c_steps.value,
         measure: args.stats,
         interrupt: Arc::new(AtomicBool::new(false)),
         watch: Arc::new(Watch::default()),
@@ -359,9 +353,7 @@ fn finish(args: &ReplayArgs, options: &Options, replay: &Replay, output: Injecte
         problems.push(error.to_string());
     }
     for (spec, filter) in options.filters.iter().zip(&replay.filters) {
-        let Some(path) = state_path(args.state_out.as_deref(), &spec.path, options.filters.len()) else {
-            continue;
-        };
+        let Some(path) = state_path(args.state_out.as_deref(), &spec.path, options.filters.len()) else { continue };
         if let Some(parent) = path.parent().filter(|_| options.filters.len() > 1) {
             // Failing shows when the file is written.
             let _ = fs::create_dir_all(parent);
