@@ -633,7 +633,7 @@ mod tests {
         assert_eq!(globals("local function f(a, ...) return f(a, arg, b) end"), ["b"]);
         assert_eq!(globals("local f = function() return f end"), ["f"]);
         assert_eq!(globals("t.a['b'].c[i].d = {x = y, [k] = 1; z}"), ["t.a.b.c", "i", "y", "k", "z"]);
-        assert_eq!(globals("f'x'.y:m{u}.w = -#q ^ 2"), ["f()=", "u", "q"]);
+        assert_eq!(globals("f'x'.y:m{u}.w = -#q ^ 2"), ["f()", "u", "q"]);
         assert_eq!(globals("function m.a:b() return self, c end"), ["c", "m.a.b="]);
         assert_eq!(
             globals("if a then elseif b then else c() end while d do break end"),

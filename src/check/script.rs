@@ -112,9 +112,8 @@ const MEMBERS: &[(&str, &[&str])] = &[
     ),
     ("table", &["concat", "foreach", "foreachi", "getn", "insert", "maxn", "remove", "setn", "sort"]),
 ];
-/// Methods that are most likely a string's.
-const STRING_METHODS: &[&str] =
-    &["byte", "format", "gmatch", "gsub", "lower", "rep", "reverse", "sub", "upper"];
+/// Methods that are most likely a string's; `format` is as likely a circular buffer's.
+const STRING_METHODS: &[&str] = &["byte", "gmatch", "gsub", "lower", "rep", "reverse", "sub", "upper"];
 /// Names `read_message` knows besides `Fields[name]`.
 const MESSAGE_NAMES: &[&str] = &[
     "EnvVersion",
@@ -552,7 +551,7 @@ impl Rules<'_> {
             {
                 let message = "timer_event injects, but ticker_interval is 0: it is called at shutdown only";
                 let help = "set ticker_interval in the cfg";
-                self.add(it.token, "ticker-interval-zero", Severity::Warning, message.to_owned(), help);
+                self.add(it.token, "ticker-interval-zero", Severity::Note, message.to_owned(), help);
             }
         }
     }
