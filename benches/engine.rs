@@ -69,7 +69,8 @@ fn reading(c: &mut Criterion) {
         let mut index = MessageIndex::default();
         b.iter(|| records.iter().filter(|it| index.decode(it).is_ok()).count());
     });
-    let matcher = Matcher::compile(b"Type == 'nginx.access' && Fields[status] >= 500").expect("a valid matcher");
+    let matcher =
+        Matcher::compile(b"Type == 'nginx.access' && Fields[status] >= 500").expect("a valid matcher");
     group.bench_function("decode and match", |b| {
         let mut index = MessageIndex::default();
         b.iter(|| {
@@ -122,7 +123,8 @@ fn filters(c: &mut Criterion) {
         };
         group.throughput(Throughput::Elements(records.len() as u64));
         group.bench_function(workload, |b| {
-            let start = || Harness::start(&[FilterSpec { path: cfg.clone(), state: None }], &context, &mut ());
+            let start =
+                || Harness::start(&[FilterSpec { path: cfg.clone(), state: None }], &context, &mut ());
             let run = |mut harness: Harness| {
                 let mut index = MessageIndex::default();
                 for (raw, number) in records.iter().zip(1..) {

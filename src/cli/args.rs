@@ -79,7 +79,8 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         "G" | "GB" | "GIB" => 1u64 << 30,
         other => return Err(format!("unknown unit `{other}`; use K, M or G")),
     };
-    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes such as 65536 or 64M".to_owned())?;
+    let number: u64 =
+        digits.parse().map_err(|_| "expected a number of bytes such as 65536 or 64M".to_owned())?;
     number.checked_mul(unit).ok_or_else(|| "too large".to_owned())
 }
 
@@ -92,8 +93,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
         return Ok(number);
     }
     let out_of_range = || "the time does not fit nanoseconds since the epoch".to_owned();
-    let nanoseconds =
-        |it: jiff::Timestamp| i64::try_from(it.as_nanosecond()).map_err(|_| out_of_range());
+    let nanoseconds = |it: jiff::Timestamp| i64::try_from(it.as_nanosecond()).map_err(|_| out_of_range());
     if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
         return nanoseconds(timestamp);
     }

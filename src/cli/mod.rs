@@ -10,13 +10,7 @@ mod exit;
 mod files;
 mod ui;
 
-use std::{
-    ffi::OsString,
-    io::Write as _,
-    path::Path,
-    process::ExitCode,
-    thread,
-};
+use std::{ffi::OsString, io::Write as _, path::Path, process::ExitCode, thread};
 
 use clap::Parser as _;
 
@@ -29,7 +23,8 @@ const STACK: usize = 64 << 20;
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let worker = thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(move || run(&arguments));
+    let worker =
+        thread::Builder::new().name("main".to_owned()).stack_size(STACK).spawn(move || run(&arguments));
     match worker.map(thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => ExitCode::from(101),

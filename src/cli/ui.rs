@@ -29,7 +29,12 @@ impl Ui {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
         };
-        Ui { style: Style { color }, quiet: global.quiet, verbose: global.verbose, bar: ProgressBar::hidden() }
+        Ui {
+            style: Style { color },
+            quiet: global.quiet,
+            verbose: global.verbose,
+            bar: ProgressBar::hidden(),
+        }
     }
 
     /// The same terminal for a bar of its own.
@@ -44,9 +49,8 @@ impl Ui {
             return;
         }
         self.bar = match total {
-            Some(total) => ProgressBar::new(total).with_style(style(
-                "{bar:30} {bytes}/{total_bytes} {msg} {bytes_per_sec} {eta}",
-            )),
+            Some(total) => ProgressBar::new(total)
+                .with_style(style("{bar:30} {bytes}/{total_bytes} {msg} {bytes_per_sec} {eta}")),
             None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} {msg} {bytes_per_sec}")),
         };
     }

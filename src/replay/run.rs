@@ -182,12 +182,7 @@ impl Running<'_> {
     }
 
     #[inline]
-    fn process(
-        &mut self,
-        harness: &mut Harness,
-        record: &Record<'_>,
-        observer: &mut dyn Observer,
-    ) -> Flow {
+    fn process(&mut self, harness: &mut Harness, record: &Record<'_>, observer: &mut dyn Observer) -> Flow {
         self.selected += 1;
         self.place = (record.file_index, record.offset);
         self.options.watch.start(self.selected);

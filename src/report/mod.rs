@@ -10,4 +10,3 @@ mod summary;
 pub use json::{REPORT_VERSION, json};
 pub use stats::plugins_tsv;
 pub use summary::{Style, damage, summary, termination};
-

@@ -13,6 +13,10 @@
 //! The promise is stated here once instead of at each call, and `tests/vm` proves it the hard way: every host call is
 //! run with an out-of-memory at each of its allocations.
 #![allow(unsafe_code)]
+// One promise covers every block of `impl Lua`: the state is live by `from_raw`'s contract, and indices are valid or
+// acceptable as the C API defines them. Blocks that rely on more say so.
+#![allow(clippy::undocumented_unsafe_blocks)]
+#![allow(clippy::not_unsafe_ptr_arg_deref, reason = "addresses are handed to Lua, which keeps them")]
 
 use std::{
     ffi::{CStr, c_int, c_void},

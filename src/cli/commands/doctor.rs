@@ -24,7 +24,14 @@ struct Finding {
 
 /// Says what was looked at and how it is.
 pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
-    let findings = [version(), machine(), vm(4 << 30, "arena of 4 GiB"), vm(40 << 20, "arena of 40 MiB"), native_modules(), project()];
+    let findings = [
+        version(),
+        machine(),
+        vm(4 << 30, "arena of 4 GiB"),
+        vm(40 << 20, "arena of 40 MiB"),
+        native_modules(),
+        project(),
+    ];
     let mut status = Status::Ok;
     for finding in findings {
         let mark = if finding.is_good { "ok  " } else { "BAD " };
@@ -38,7 +45,11 @@ pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
 }
 
 fn version() -> Finding {
-    Finding { what: "version", is_good: true, text: format!("cepshim {}, PUC Lua 5.1.5", env!("CARGO_PKG_VERSION")) }
+    Finding {
+        what: "version",
+        is_good: true,
+        text: format!("cepshim {}, PUC Lua 5.1.5", env!("CARGO_PKG_VERSION")),
+    }
 }
 
 fn machine() -> Finding {

@@ -17,7 +17,9 @@ pub struct ManArgs {
 /// Writes the page to standard output, or all pages into a directory.
 pub fn run(args: &ManArgs, ui: &Ui) -> Status {
     let written = match &args.dir {
-        Some(dir) => std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir)),
+        Some(dir) => {
+            std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+        }
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page).map(|()| {

@@ -130,7 +130,9 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> Status {
                 ui.error(text);
             }
             // Scripts find out from the report too, unless it is the report that cannot be written.
-            if let Some(path) = args.report.as_deref().filter(|it| files::check_absent(it, args.force).is_ok()) {
+            if let Some(path) =
+                args.report.as_deref().filter(|it| files::check_absent(it, args.force).is_ok())
+            {
                 let report = refused(filters, &refusal);
                 if let Err(error) = files::write(path, report::json(&report).as_bytes()) {
                     ui.error(&error.to_string());
@@ -191,7 +193,10 @@ impl ReplayArgs {
         }
         match self.paths.split_first() {
             Some((_, inputs)) => Ok((&self.paths[..1], inputs)),
-            None => Err("no filter given: cepshim replay FILTER [INPUT]... (see cepshim replay --help)".to_owned()),
+            None => {
+                Err("no filter given: cepshim replay FILTER [INPUT]... (see cepshim replay --help)"
+                    .to_owned())
+            }
         }
     }
 }
@@ -353,7 +358,9 @@ fn finish(args: &ReplayArgs, options: &Options, replay: &Replay, output: Injecte
         problems.push(error.to_string());
     }
     for (spec, filter) in options.filters.iter().zip(&replay.filters) {
-        let Some(path) = state_path(args.state_out.as_deref(), &spec.path, options.filters.len()) else { continue };
+        let Some(path) = state_path(args.state_out.as_deref(), &spec.path, options.filters.len()) else {
+            continue;
+        };
         if let Some(parent) = path.parent().filter(|_| options.filters.len() > 1) {
             // Failing shows when the file is written.
             let _ = fs::create_dir_all(parent);

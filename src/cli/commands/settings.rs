@@ -66,7 +66,8 @@ pub fn host_config(settings: &Settings, ui: &Ui) -> Result<HostConfig, Refused> 
     let mut host = match &settings.hindsight_cfg.value {
         None => HostConfig::default(),
         Some(path) => {
-            let failed = |text: String| (Status::Configuration, format!("loading {} failed: {text}", path.display()));
+            let failed =
+                |text: String| (Status::Configuration, format!("loading {} failed: {text}", path.display()));
             let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
             HostConfig::load(path, &text, &mut |_, text| ui.warning(&text))
                 .map_err(|refused| failed(refused.to_string()))?
