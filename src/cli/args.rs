@@ -51,6 +51,7 @@ pub enum ColorChoice {
 
 /// What to do
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Command {
     /// Run filters over inputs, exactly as production would
     Replay(replay::ReplayArgs),

@@ -40,6 +40,7 @@ impl Status {
     }
 
     /// The one of several that counts.
+    #[must_use]
     pub fn first(self, other: Status) -> Status {
         self.min(other)
     }

@@ -359,7 +359,7 @@ impl PluginConfig {
         if filename.contains(['/', '\\']) {
             return Err("filename must not contain a path component".to_owned().into());
         }
-        if filename.len() <= 4 || !filename.ends_with(".lua") {
+        if filename.len() <= 4 || filename.get(filename.len() - 4..) != Some(".lua") {
             // Production has the two words the wrong way round.
             return Err(".lua must have a filename extension".to_owned().into());
         }

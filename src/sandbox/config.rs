@@ -1,6 +1,6 @@
 //! Configuration text: Lua source, run in a bare state without any library; the globals it leaves are the values.
 //!
-//! Both layers that read it use the same evaluation: the sandbox (lua_sandbox `src/luasandbox.c:218-420`) and
+//! Both layers that read it use the same evaluation: the sandbox (`lua_sandbox` `src/luasandbox.c:218-420`) and
 //! Hindsight's own loader. The values come out as plain data in `next` order, because the tables a script gets from
 //! `read_config` are rebuilt in that order.
 
@@ -242,6 +242,7 @@ impl SandboxConfig {
 }
 
 /// A range with production's name for it.
+#[derive(Clone, Copy)]
 struct Range {
     maximum: f64,
     name: &'static str,

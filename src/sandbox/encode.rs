@@ -1,4 +1,4 @@
-//! A Lua table becomes a message: `heka_encode_message_table` (lua_sandbox `src/heka/message.c:262-699`, `903-952`).
+//! A Lua table becomes a message: `heka_encode_message_table` (`lua_sandbox` `src/heka/message.c:262-699`, `903-952`).
 //!
 //! Fixed header order, then fields. Errors that have words set the sandbox's error text; running out of room has none,
 //! which is why a message that does not fit fails with an empty reason or with the words of an older failure.
@@ -137,7 +137,7 @@ fn set_missing_headers(lua: Lua<'_>, index: c_int) {
 
 /// Double to signed 64 bits as x86-64 converts: out of range and NaN give the smallest integer.
 pub(super) fn to_i64(number: f64) -> i64 {
-    if number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
         number as i64
     } else {
         i64::MIN

@@ -1,4 +1,4 @@
-//! A restricted VM with the Heka plugin API: what lua_sandbox is to production.
+//! A restricted VM with the Heka plugin API: what `lua_sandbox` is to production.
 //!
 //! * [`config`]: configuration text, evaluated and checked.
 //! * [`plugin`]: the life of a plugin: created, called, terminated, destroyed.

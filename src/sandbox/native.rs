@@ -1,7 +1,7 @@
 //! How native modules' userdata take part in payloads, messages and preservation.
 //!
 //! Production finds three functions in a userdata's environment table and calls them as C function pointers
-//! (lua_sandbox `src/luasandbox_output.c`, `luasandbox_serialize.c`). The names and the stack protocol are kept, so
+//! (`lua_sandbox` `src/luasandbox_output.c`, `luasandbox_serialize.c`). The names and the stack protocol are kept, so
 //! that a module of ours and a module of production's are used in the same way:
 //!
 //! * `lsb_output`: userdata at -2, buffer at -1; appends to the output buffer; 0 on success.

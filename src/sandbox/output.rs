@@ -1,6 +1,6 @@
 //! The output buffer a sandbox shares between payload, encoding, printing and preservation.
 //!
-//! Production's buffer (lua_sandbox `src/util/output_buffer.c`) doubles up to `output_limit`; every write first makes
+//! Production's buffer (`lua_sandbox` `src/util/output_buffer.c`) doubles up to `output_limit`; every write first makes
 //! sure of room, often for more than it then uses. Which write fails is therefore decided by those reservations, so
 //! they are kept here, write by write.
 

@@ -1,4 +1,4 @@
-//! `require`, `module` and `package.seeall` as production has them (lua_sandbox `src/lua/loadlib.c`).
+//! `require`, `module` and `package.seeall` as production has them (`lua_sandbox` `src/lua/loadlib.c`).
 //!
 //! The order is production's: refused names, loaded modules, standard libraries, the Lua path, then the path of
 //! native modules. A native module of ours answers at the place of production's C searcher: after the Lua path and

@@ -2,7 +2,7 @@
 //!
 //! Production draws 16 bytes from `rand()`. A replay must not depend on chance, so a Uuid is a keyed hash of the
 //! run's seed, the plugin's name, the shard and a running number, with production's version and variant bits
-//! (lua_sandbox `src/util/heka_message.c:570-575`).
+//! (`lua_sandbox` `src/util/heka_message.c:570-575`).
 #![allow(unsafe_code)]
 
 use std::{ffi::CString, hash::Hasher};

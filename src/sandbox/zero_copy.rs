@@ -1,4 +1,4 @@
-//! Zero-copy references: `read_message(name, fi, ai, true)` (lua_sandbox `src/heka/read_message_zc.c`).
+//! Zero-copy references: `read_message(name, fi, ai, true)` (`lua_sandbox` `src/heka/read_message_zc.c`).
 //!
 //! The userdata holds a name and two indices; what it refers to is looked up in the message of the running call each
 //! time it is used, so a reference made once serves every message.

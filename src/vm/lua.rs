@@ -120,7 +120,7 @@ impl Type {
     }
 }
 
-/// What production's `lua_tabletype` tells of a table (`src/lua/ltable.c` of lua_sandbox).
+/// What production's `lua_tabletype` tells of a table (`src/lua/ltable.c` of `lua_sandbox`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableType {
     /// Neither part allocated.
@@ -147,7 +147,7 @@ pub struct Lua<'l> {
 macro_rules! host_call {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($lua:ident) $body:block) => {
         $(#[$meta])*
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, clippy::missing_safety_doc, reason = "only Lua calls it, with its own live state")]
         $vis unsafe extern "C-unwind" fn $name(state: *mut $crate::vm::RawState) -> std::ffi::c_int {
             // SAFETY: Lua calls host functions with its own live state, which belongs to an arena of ours.
             let $lua = unsafe { $crate::vm::Lua::from_raw(state) };

@@ -1,6 +1,6 @@
 //! What a callback may spend, and the one owner of Lua's hook.
 //!
-//! Production arms a count hook with the full `instruction_limit` before each call (lua_sandbox `luasandbox.c`,
+//! Production arms a count hook with the full `instruction_limit` before each call (`lua_sandbox` `luasandbox.c`,
 //! `lsb_pcall_setup`); the error it raises can be caught by `pcall`, after which Lua counts from the start again. A
 //! finite loop around such a `pcall` ends normally in production, an endless one hangs. Ours behaves the same for the
 //! first [`MAX_FIRINGS`] firings in one call; then the callback is *doomed*: the hook fires at every instruction, so

@@ -1,5 +1,7 @@
 //! `cepshim config show`
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand};
 
 use super::{cat::FormatArg, settings::SettingsArgs};
@@ -52,7 +54,8 @@ pub fn run(command: &ConfigCommand, ui: &Ui) -> Status {
             let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
             let values = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0).min(40);
             for (name, value, origin) in &rows {
-                text.push_str(&format!("{name:width$}  {value:values$}  {origin}\n"));
+                // Writing to a String does not fail.
+                let _ = writeln!(text, "{name:width$}  {value:values$}  {origin}");
             }
             text
         }

@@ -124,7 +124,7 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> Status {
     };
     let prepared = prepare(args, filters, inputs, ui);
     match prepared {
-        Ok(options) => replay(args, options, ui),
+        Ok(options) => replay(args, &options, ui),
         Err(refusal) => {
             if let Some(text) = &refusal.text {
                 ui.error(text);
@@ -151,8 +151,8 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: Status, text: impl ToString) -> Refusal {
-        Refusal { status, text: Some(text.to_string()) }
+    fn new(status: Status, text: impl Into<String>) -> Refusal {
+        Refusal { status, text: Some(text.into()) }
     }
 
     fn said(status: Status) -> Refusal {
@@ -162,7 +162,7 @@ impl Refusal {
 
 impl From<FileError> for Refusal {
     fn from(error: FileError) -> Refusal {
-        Refusal::new(Status::Io, error)
+        Refusal::new(Status::Io, error.to_string())
     }
 }
 
@@ -214,8 +214,8 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
     let host = settings::host_config(&settings, ui).map_err(refused)?;
     let mut names: Vec<String> = filters.iter().map(|it| plugin_name(it)).collect();
     names.sort();
-    if let Some(pair) = names.windows(2).find(|it| it[0] == it[1]) {
-        let text = format!("two filters are called {}: outputs and states could not be told apart", pair[0]);
+    if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+        let text = format!("two filters are called {name}: outputs and states could not be told apart");
         return Err(Refusal::new(Status::Configuration, text));
     }
     for path in filters {
@@ -290,7 +290,7 @@ pub fn on_interrupt(flag: &Arc<AtomicBool>) {
     });
 }
 
-fn replay(args: &ReplayArgs, options: Options, ui: &Ui) -> Status {
+fn replay(args: &ReplayArgs, options: &Options, ui: &Ui) -> Status {
     let mut ui = ui.again();
     let mut output = match Injected::open(args) {
         Ok(output) => output,
@@ -301,10 +301,10 @@ fn replay(args: &ReplayArgs, options: Options, ui: &Ui) -> Status {
     };
     on_interrupt(&options.interrupt);
     ui.start_bar(options.sources.iter().map(Source::size).sum());
-    let watcher = watch(&options, &ui);
+    let watcher = watch(options, &ui);
     let outcome = {
         let mut listener = Listener { output: &mut output, ui: &ui, problem: None };
-        let outcome = replay::run(&options, &mut listener);
+        let outcome = replay::run(options, &mut listener);
         (outcome, listener.problem)
     };
     watcher.end();
@@ -321,11 +321,11 @@ fn replay(args: &ReplayArgs, options: Options, ui: &Ui) -> Status {
         ui.error(&problem);
         status = status.first(Status::Io);
     }
-    for problem in finish(args, &options, &replay, output) {
+    for problem in finish(args, options, &replay, output) {
         ui.error(&problem);
         status = status.first(Status::Io);
     }
-    say(args, &options, &replay, &ui);
+    say(args, options, &replay, &ui);
     status
 }
 

@@ -1,4 +1,4 @@
-//! `add_to_payload(...)`: production's `output` under its analysis name (lua_sandbox `src/luasandbox_output.c`).
+//! `add_to_payload(...)`: production's `output` under its analysis name (`lua_sandbox` `src/luasandbox_output.c`).
 
 use std::ffi::c_int;
 

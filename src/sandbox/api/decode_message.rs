@@ -1,4 +1,4 @@
-//! `decode_message(bytes)`: a message as a Lua table (lua_sandbox `src/heka/message.c:702-843`).
+//! `decode_message(bytes)`: a message as a Lua table (`lua_sandbox` `src/heka/message.c:702-843`).
 //!
 //! This is not the decoder of the streams: it is stricter about values and wants a minimal Uuid length. Its loops for
 //! packed values read on to the end of the *field*, not of the packed run, as production's do.

@@ -1,4 +1,4 @@
-//! `inject_message(table)` of analysis plugins (lua_sandbox `src/heka/sandbox.c:236`).
+//! `inject_message(table)` of analysis plugins (`lua_sandbox` `src/heka/sandbox.c:236`).
 
 use crate::{
     sandbox::{

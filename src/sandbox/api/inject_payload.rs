@@ -1,4 +1,4 @@
-//! `inject_payload([type [, name [, ...]]])` (lua_sandbox `src/heka/sandbox.c:270`).
+//! `inject_payload([type [, name [, ...]]])` (`lua_sandbox` `src/heka/sandbox.c:270`).
 
 use super::{add_to_payload::append, inject_message::inject};
 use crate::{

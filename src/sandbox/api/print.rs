@@ -1,4 +1,4 @@
-//! `print(...)` (lua_sandbox `src/luasandbox.c:138`): a log line at level 7, if anybody may hear it.
+//! `print(...)` (`lua_sandbox` `src/luasandbox.c:138`): a log line at level 7, if anybody may hear it.
 
 use crate::{
     sandbox::host::host,

@@ -1,4 +1,4 @@
-//! `read_config(name)` (lua_sandbox `src/luasandbox.c:184`).
+//! `read_config(name)` (`lua_sandbox` `src/luasandbox.c:184`).
 
 use std::ffi::CStr;
 

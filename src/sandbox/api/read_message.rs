@@ -1,4 +1,4 @@
-//! `read_message(name [, field_index [, array_index [, zero_copy]]])` (lua_sandbox `src/heka/message.c:955`,
+//! `read_message(name [, field_index [, array_index [, zero_copy]]])` (`lua_sandbox` `src/heka/message.c:955`,
 //! `src/heka/read_message_zc.c`).
 
 use crate::{

@@ -1,4 +1,4 @@
-//! An analysis plugin: a filter in its sandbox (lua_sandbox `src/heka/sandbox.c:537-660`, `1003-1075`).
+//! An analysis plugin: a filter in its sandbox (`lua_sandbox` `src/heka/sandbox.c:537-660`, `1003-1075`).
 
 use std::ffi::{CStr, CString, c_int};
 

@@ -1,4 +1,4 @@
-//! Writing the global data of a sandbox as Lua source (lua_sandbox `src/luasandbox_serialize.c:175-430`).
+//! Writing the global data of a sandbox as Lua source (`lua_sandbox` `src/luasandbox_serialize.c:175-430`).
 #![allow(unsafe_code)]
 
 use std::{collections::HashMap, ffi::c_int};

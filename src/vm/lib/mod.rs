@@ -15,7 +15,7 @@ use super::{
     stock,
 };
 
-/// The function that opens a standard library, if there is one of that name (lua_sandbox `luasandbox.c:34`; `io` is
+/// The function that opens a standard library, if there is one of that name (`lua_sandbox` `luasandbox.c:34`; `io` is
 /// not part of an analysis sandbox and has no opener yet).
 pub fn opener(name: &[u8]) -> Option<HostFn> {
     match name {

@@ -56,6 +56,15 @@ host_call! {
     }
 }
 
+/// What `os.date` gives: plain data, as what leaves [`Lua::work`] must be. A text waits in the scratch buffer.
+#[derive(Clone, Copy)]
+enum Answer {
+    Nil,
+    Table(date::BrokenTime),
+    Text,
+    Error,
+}
+
 host_call! {
     fn os_date(lua) {
         let format = if lua.is_none_or_nil(1) { date::DEFAULT_FORMAT } else { lua.check_bytes(1) };
@@ -64,14 +73,6 @@ host_call! {
         } else {
             date::time_of_number(lua.check_number(2))
         };
-        // What comes back is plain: a text waits in the scratch buffer.
-        #[derive(Clone, Copy)]
-        enum Answer {
-            Nil,
-            Table(date::BrokenTime),
-            Text,
-            Error,
-        }
         let answer = lua.work(|context| match date::date(format, time) {
             Ok(Date::Nil) => Answer::Nil,
             Ok(Date::Table(broken)) => Answer::Table(broken),
