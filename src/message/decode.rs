@@ -31,6 +31,12 @@ impl Span {
         raw.get(self.start as usize..self.start as usize + self.len as usize)
     }
 
+    /// Its length in bytes, 0 when absent.
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.len as usize
+    }
+
     /// Whether the range is present and holds exactly `bytes`.
     #[inline]
     pub(super) fn holds(self, raw: &[u8], bytes: &[u8]) -> bool {

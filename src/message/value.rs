@@ -124,7 +124,7 @@ impl<'a> Message<'a> {
     pub fn read(&self, name: &[u8], field_index: usize, array_index: usize) -> Option<Value<'a>> {
         let mut seen = 0;
         for span in &self.index.fields {
-            if span.name.of(self.raw).is_some_and(|it| same_name(it, name)) {
+            if span.name.len() == name.len() && span.name.of(self.raw).is_some_and(|it| same_name(it, name)) {
                 if seen == field_index {
                     return Field { raw: self.raw, span }.value(array_index);
                 }

@@ -9,7 +9,7 @@
 
 use std::{
     ffi::{c_int, c_void},
-    ptr,
+    ptr, slice,
     sync::OnceLock,
 };
 
@@ -104,6 +104,17 @@ struct UserdataMirror {
     len: usize,
 }
 
+/// `TString` (`lobject.h`); the bytes stand behind it.
+#[repr(C)]
+struct StringMirror {
+    next: *mut c_void,
+    tt: u8,
+    marked: u8,
+    reserved: u8,
+    hash: u32,
+    len: usize,
+}
+
 /// The address of Lua's one shared empty node, learned from a fresh table.
 static DUMMY_NODE: OnceLock<usize> = OnceLock::new();
 
@@ -146,6 +157,26 @@ pub(super) fn number_argument(state: *mut ffi::lua_State, n: c_int) -> Option<f6
     }
     // SAFETY: the type says that the number is the live part of the union.
     Some(unsafe { value.value.number })
+}
+
+/// The string at index `n`; numbers are not converted. The bytes live as long as the string is on the stack.
+#[inline]
+pub(super) fn string_argument<'a>(state: *mut ffi::lua_State, n: c_int) -> Option<&'a [u8]> {
+    let value = argument(state, n)?;
+    if value.tt != ffi::LUA_TSTRING {
+        return None;
+    }
+    // SAFETY: the type says what the pointer leads to, and the bytes stand behind the header.
+    unsafe {
+        let string = value.value.object.cast::<StringMirror>();
+        Some(slice::from_raw_parts(string.add(1).cast(), (*string).len))
+    }
+}
+
+/// The raw type tag of the value at index `n`, from 1.
+#[inline]
+pub(super) fn argument_type(state: *mut ffi::lua_State, n: c_int) -> Option<c_int> {
+    argument(state, n).map(|it| it.tt)
 }
 
 /// The userdata at index `n` if it was made by a function with the running host function's environment, else null.
@@ -221,15 +252,20 @@ unsafe fn arguments_fit(state: *mut ffi::lua_State) -> bool {
         ffi::lua_pushcclosure(state, probe, 0);
         ffi::lua_pushnumber(state, 12.5);
         ffi::lua_newuserdata(state, 24);
-        ffi::lua_pcall(state, 2, 1, 0) == 0 && ffi::lua_toboolean(state, -1) != 0
+        ffi::lua_pushlstring_(state, b"a\0text".as_ptr().cast(), 6);
+        ffi::lua_pcall(state, 3, 1, 0) == 0 && ffi::lua_toboolean(state, -1) != 0
     }
 }
 
-/// Looks at its arguments (a number, a userdata of others) and at a userdata of its own.
+/// Looks at its arguments (a number, a userdata of others, a string) and at a userdata of its own.
 unsafe extern "C-unwind" fn probe(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: the running call's state.
     unsafe {
-        let fits = top(state) == 2
+        let fits = top(state) == 3
+            && string_argument(state, 3) == Some(&b"a\0text"[..])
+            && string_argument(state, 2).is_none()
+            && argument_type(state, 2) == Some(ffi::LUA_TUSERDATA)
+            && argument_type(state, 4).is_none()
             && number_argument(state, 1) == Some(12.5)
             && number_argument(state, 2).is_none()
             && number_argument(state, 3).is_none()
@@ -239,12 +275,12 @@ unsafe extern "C-unwind" fn probe(state: *mut ffi::lua_State) -> c_int {
         let own = ffi::lua_newuserdata(state, 24);
         ffi::lua_pushlightuserdata(state, own);
         let fits = fits
-            && top(state) == 4
+            && top(state) == 5
             && own_userdata(state, 1).is_null()
             && own_userdata(state, 2).is_null()
-            && own_userdata(state, 3) == own
-            && own_userdata(state, 4).is_null()
-            && own_userdata(state, 5).is_null();
+            && own_userdata(state, 4) == own
+            && own_userdata(state, 5).is_null()
+            && own_userdata(state, 6).is_null();
         ffi::lua_pushboolean(state, c_int::from(fits));
         1
     }

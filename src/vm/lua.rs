@@ -310,6 +310,9 @@ impl<'l> Lua<'l> {
     /// The type at `index`.
     #[inline]
     pub fn type_at(self, index: c_int) -> Type {
+        if index > 0 {
+            return super::layout::argument_type(self.state, index).map_or(Type::None, Type::from_raw);
+        }
         Type::from_raw(unsafe { ffi::lua_type(self.state, index) })
     }
 
@@ -608,6 +611,14 @@ impl<'l> Lua<'l> {
     /// The string or number argument `n`, or `bad argument #n ... (string expected, got ...)`.
     #[inline]
     pub fn check_bytes(self, n: c_int) -> &'l [u8] {
+        match super::layout::string_argument(self.state, n) {
+            Some(bytes) => bytes,
+            None => self.convert_bytes(n),
+        }
+    }
+
+    #[cold]
+    fn convert_bytes(self, n: c_int) -> &'l [u8] {
         let mut len = 0;
         // SAFETY: raises or returns `len` readable bytes.
         unsafe { slice::from_raw_parts(ffi::luaL_checklstring(self.state, n, &raw mut len).cast(), len) }
