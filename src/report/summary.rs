@@ -129,8 +129,11 @@ fn filter_lines(filter: &FilterReport, style: Style) -> String {
         count(filter.timer_events, "timer event", "timer events"),
         grouped(filter.injected),
     );
-    let limits: Vec<String> = filter.limits.iter().map(limit_use).collect();
-    let _ = writeln!(res, "    limits used: {}", limits.join(", "));
+    // A termination has said it.
+    if filter.outcome == Outcome::Ok {
+        let limits: Vec<String> = filter.limits.iter().map(limit_use).collect();
+        let _ = writeln!(res, "    limits used: {}", limits.join(", "));
+    }
     res
 }
 

@@ -577,6 +577,8 @@ impl Observer for Listener<'_> {
                     }
                 }
             }
+            // What ends a filter is told at the end, with everything known about it.
+            Event::Log { level: 3, text, .. } if text.starts_with(b"terminated: ") => Flow::Continue,
             Event::Log { level, component, text } => {
                 if !self.ui.quiet {
                     let mut line = format!("[{}] ", level_name(*level)).into_bytes();
