@@ -25,7 +25,7 @@ use snap::read::FrameDecoder;
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use crate::{
-    archive::{ArchiveError, Source, buffer::READ_SIZE},
+    archive::{ArchiveError, Interrupt, Source, buffer::READ_SIZE},
     message::RECORD_SEPARATOR,
 };
 
@@ -109,8 +109,12 @@ impl Input {
     /// # Errors
     ///
     /// It cannot be opened, or its first bytes cannot be read.
-    pub fn open(source: &Source, max_decompressed: Option<u64>) -> Result<Input, ArchiveError> {
-        let opened = source.open()?;
+    pub fn open(
+        source: &Source,
+        max_decompressed: Option<u64>,
+        interrupt: &Interrupt,
+    ) -> Result<Input, ArchiveError> {
+        let opened = source.open(interrupt)?;
         Input::new(opened, max_decompressed).map_err(|error| ArchiveError::Read {
             file: source.name().to_string(),
             offset: 0,

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, fmt, io, sync::Arc};
 
 use crate::{
     archive::{
-        ArchiveError, Content, FrameReader, LogSink, Reason, Source, Tally, Template,
+        ArchiveError, Content, FrameReader, Interrupt, LogSink, Reason, Source, Tally, Template,
         codec::{BombError, Gap, Input},
         frame::Extent,
         lines::{LineReader, Mode},
@@ -30,6 +30,8 @@ pub struct Options {
     /// The last source, if it is a plain file, has no end: after `None` the reader can be asked again. Only in order of
     /// files.
     pub follow: bool,
+    /// Ends waiting for pipes and terminals: they are then read to their end.
+    pub interrupt: Interrupt,
 }
 
 /// What sources hold.
@@ -63,6 +65,7 @@ impl Default for Options {
             form: Form::Sniff,
             max_decompressed: None,
             follow: false,
+            interrupt: Interrupt::default(),
         }
     }
 }
@@ -329,7 +332,8 @@ impl Reader {
     }
 
     fn open_stream(&mut self, index: usize) -> Result<Stream, ArchiveError> {
-        let mut input = Input::open(&self.sources[index], self.options.max_decompressed)?;
+        let mut input =
+            Input::open(&self.sources[index], self.options.max_decompressed, &self.options.interrupt)?;
         if self.options.follow {
             self.followed = self.sources[index].identity().map(|it| it.file);
         }

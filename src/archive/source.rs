@@ -17,7 +17,7 @@ use std::{
 use globset::GlobBuilder;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, Interrupt, patient::Patient};
 
 /// Something to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,19 +52,21 @@ impl Source {
         Some(Identity { file: (metadata.dev(), metadata.ino()), size: metadata.len() })
     }
 
-    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ArchiveError> {
+    pub(super) fn open(&self, interrupt: &Interrupt) -> Result<Box<dyn Read + Send>, ArchiveError> {
+        let failed = |source| ArchiveError::Open { file: self.name().to_string(), source };
         match self {
             Source::File(path) => {
-                let file = File::open(path).and_then(|file| {
-                    let is_directory = file.metadata()?.is_dir();
-                    if is_directory { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
-                });
-                match file {
-                    Ok(file) => Ok(Box::new(file)),
-                    Err(source) => Err(ArchiveError::Open { file: self.name().to_string(), source }),
+                let file = File::open(path).map_err(failed)?;
+                let metadata = file.metadata().map_err(failed)?;
+                if metadata.is_dir() {
+                    return Err(failed(io::ErrorKind::IsADirectory.into()));
                 }
+                if metadata.is_file() {
+                    return Ok(Box::new(file));
+                }
+                Ok(Box::new(Patient::new(file, interrupt.clone())))
             }
-            Source::Stdin => Ok(Box::new(io::stdin())),
+            Source::Stdin => Ok(Box::new(Patient::stdin(interrupt.clone()).map_err(failed)?)),
         }
     }
 }

@@ -126,8 +126,13 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<Replay, Rep
     let mut stop = running.reason_to_stop(&harness, flow);
     while stop.is_none() && failure.is_none() {
         match running.next(&mut reader) {
+            Ok(Some(_)) if running.is_interrupted() => {}
             Ok(Some(record)) => flow = running.process(&mut harness, &record, observer),
-            Ok(None) => break,
+            Ok(None) => {
+                // An interrupted pipe ends like any other.
+                stop = running.is_interrupted().then(|| Stop::Interrupted(running.named_place()));
+                break;
+            }
             Err(error) => failure = Some(error),
         }
         if running.selected.is_multiple_of(PROGRESS_STEP) {
@@ -178,7 +183,8 @@ impl Running<'_> {
         if self.selects_all {
             return reader.next();
         }
-        reader.next_where(|message| self.options.selection.contains(message))
+        // An interruption also ends the search for a record; what it lends then is not processed.
+        reader.next_where(|message| self.is_interrupted() || self.options.selection.contains(message))
     }
 
     #[inline]
@@ -192,10 +198,15 @@ impl Running<'_> {
     }
 
     #[inline]
+    fn is_interrupted(&self) -> bool {
+        self.options.interrupt.load(Ordering::Relaxed)
+    }
+
+    #[inline]
     fn reason_to_stop(&self, harness: &Harness, flow: Flow) -> Option<Stop> {
         let reason: fn(Place) -> Stop = if flow == Flow::Abandon {
             Stop::Abandoned
-        } else if self.options.interrupt.load(Ordering::Relaxed) {
+        } else if self.is_interrupted() {
             Stop::Interrupted
         } else if !harness.is_alive() {
             Stop::NoFilterLeft

@@ -21,14 +21,14 @@ pub struct TermCount {
 }
 
 /// Counts each matcher's tests over the first records of the inputs; the counts, and how many records were looked at.
-/// Standard input cannot be read again: then there is nothing to count.
+/// What is no plain file cannot be read again: then there is nothing to count.
 pub fn count_terms(
     sources: &[Source],
     reading: &archive::Options,
     selection: &Selection,
     matchers: &[Matcher],
 ) -> Result<(Vec<Vec<TermCount>>, u64), ArchiveError> {
-    let files: Vec<Source> = sources.iter().filter(|it| matches!(it, Source::File(_))).cloned().collect();
+    let files: Vec<Source> = sources.iter().filter(|it| it.size().is_some()).cloned().collect();
     let mut counts: Vec<Vec<TermCount>> = matchers
         .iter()
         .map(|matcher| {

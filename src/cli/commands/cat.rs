@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 use super::inputs::{InputArgs, resolve};
 use crate::{
-    archive::{ArchiveError, Reader, Writer},
+    archive::{ArchiveError, Interrupt, Reader, Writer},
     cli::{exit::Status, ui::Ui},
     view::{self, Format, Options, Output, ViewError},
 };
@@ -86,18 +86,23 @@ pub fn run(args: &CatArgs, ui: &Ui) -> Status {
 }
 
 fn show(args: &CatArgs, ui: &Ui) -> Result<Status, Status> {
-    let selection = args.input.selection(ui)?;
-    let sources = resolve(&args.inputs, ui)?;
+    let refused = |(status, text): (Status, String)| {
+        ui.error(&text);
+        status
+    };
+    let selection = args.input.selection().map_err(refused)?;
+    let sources = resolve(&args.inputs).map_err(refused)?;
     let mut reading = args.input.reading(MAX_MESSAGE_SIZE);
     reading.follow = args.follow;
+    let stopped = Arc::new(AtomicBool::new(false));
+    super::replay::on_interrupt(&stopped);
+    reading.interrupt = Interrupt(Arc::clone(&stopped));
     let archive_failed = |error: ArchiveError| {
         ui.error(&error.to_string());
         Status::Io
     };
     let mut reader = Reader::open(sources, reading).map_err(archive_failed)?;
     let options = Options { selection, count: args.count, tail: args.tail, format: args.format.format() };
-    let stopped = Arc::new(AtomicBool::new(false));
-    super::replay::on_interrupt(&stopped);
     let is_stopped = || stopped.load(Ordering::Relaxed);
     let mut stdout = BufWriter::new(io::stdout().lock());
     let output = match &args.output {

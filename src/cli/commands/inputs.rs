@@ -9,7 +9,6 @@ use crate::{
     cli::{
         args::{parse_size, parse_time},
         exit::Status,
-        ui::Ui,
     },
     matcher::{Matcher, Selection},
 };
@@ -73,12 +72,12 @@ fn parse_field(text: &str) -> Result<(String, String), String> {
 
 impl InputArgs {
     /// Which messages are meant; says what is wrong with the matcher.
-    pub fn selection(&self, ui: &Ui) -> Result<Selection, Status> {
+    pub fn selection(&self) -> Result<Selection, (Status, String)> {
         let matcher = match &self.matcher {
             None => Matcher::always(),
             Some(text) => Matcher::compile(text.as_bytes()).map_err(|error| {
-                ui.error(&format!("--match: {}", error.render()));
-                Status::Configuration
+                let place = error.render().replace('\n', "\n    ");
+                (Status::Configuration, format!("--match: {error}\n    {place}"))
             })?,
         };
         Ok(Selection { matcher, since: self.since, until: self.until, limit: self.limit })
@@ -112,9 +111,6 @@ impl InputArgs {
 }
 
 /// The inputs named on the command line; says what is wrong with them.
-pub fn resolve(inputs: &[PathBuf], ui: &Ui) -> Result<Vec<Source>, Status> {
-    archive::resolve(inputs).map_err(|error| {
-        ui.error(&error.to_string());
-        Status::Io
-    })
+pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<Source>, (Status, String)> {
+    archive::resolve(inputs).map_err(|error| (Status::Io, error.to_string()))
 }

@@ -21,7 +21,7 @@ use super::{
     settings::{self, SettingsArgs},
 };
 use crate::{
-    archive::{Source, Writer},
+    archive::{Interrupt, Source, Writer},
     cli::{
         exit::Status,
         files::{self, FileError},
@@ -126,13 +126,11 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> Status {
     match prepared {
         Ok(options) => replay(args, &options, ui),
         Err(refusal) => {
-            if let Some(text) = &refusal.text {
-                ui.error(text);
-            }
+            ui.error(&refusal.text);
             // Scripts find out from the report too, unless it is the report that cannot be written.
-            if let Some(path) =
-                args.report.as_deref().filter(|it| files::check_absent(it, args.force).is_ok())
-            {
+            let is_wanted =
+                |it: &&Path| refusal.status != Status::Usage && files::check_absent(it, args.force).is_ok();
+            if let Some(path) = args.report.as_deref().filter(is_wanted) {
                 let report = refused(filters, &refusal);
                 if let Err(error) = files::write(path, report::json(&report).as_bytes()) {
                     ui.error(&error.to_string());
@@ -146,17 +144,13 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> Status {
 /// Why nothing was run.
 struct Refusal {
     status: Status,
-    /// What to say; `None` when it has been said.
-    text: Option<String>,
+    /// What to say.
+    text: String,
 }
 
 impl Refusal {
     fn new(status: Status, text: impl Into<String>) -> Refusal {
-        Refusal { status, text: Some(text.into()) }
-    }
-
-    fn said(status: Status) -> Refusal {
-        Refusal { status, text: None }
+        Refusal { status, text: text.into() }
     }
 }
 
@@ -171,7 +165,7 @@ fn refused(filters: &[PathBuf], refusal: &Refusal) -> Replay {
     let filters = filters
         .iter()
         .map(|path| {
-            let error = refusal.text.clone().unwrap_or_default().into_bytes();
+            let error = refusal.text.clone().into_bytes();
             FilterReport::not_created(plugin_name(path), error)
         })
         .collect();
@@ -228,11 +222,11 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
             Refusal::new(Status::Configuration, format!("{}: cannot be read: {error}", path.display()))
         })?;
     }
-    let selection = args.input.selection(ui).map_err(Refusal::said)?;
+    let selection = args.input.selection().map_err(refused)?;
     let sources = if inputs.is_empty() {
         settings::sample_sources(&settings).map_err(refused)?
     } else {
-        resolve(inputs, ui).map_err(Refusal::said)?
+        resolve(inputs).map_err(refused)?
     };
     for path in [&args.output, &args.report].into_iter().flatten() {
         files::check_absent(path, args.force)?;
@@ -255,17 +249,20 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
         ClockArg::Data => System { seed: settings.seed.value, ..System::fixed() },
         ClockArg::Wall => System { seed: settings.seed.value, ..System::real() },
     };
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let mut reading = args.input.reading(host.max_message_size as usize);
+    reading.interrupt = Interrupt(Arc::clone(&interrupt));
     Ok(Options {
         filters: specs,
         sources,
-        reading: args.input.reading(host.max_message_size as usize),
+        reading,
         selection,
         host,
         system,
         log_level: settings.log_level.value.0,
         c_steps: settings.c_steps.value,
         measure: args.stats,
-        interrupt: Arc::new(AtomicBool::new(false)),
+        interrupt,
         watch: Arc::new(Watch::default()),
     })
 }
