@@ -9,7 +9,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It is there and may not be replaced.
-    #[error("{}: exists already (--force replaces it)", .0.display())]
+    #[error("{}: already exists (--force overwrites it)", .0.display())]
     Exists(PathBuf),
     /// The system refuses.
     #[error("{}: cannot be written: {source}", .path.display())]

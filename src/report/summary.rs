@@ -131,13 +131,35 @@ fn filter_lines(filter: &FilterReport, style: Style) -> String {
     );
     // A termination has said it.
     if filter.outcome == Outcome::Ok {
-        let limits: Vec<String> = filter.limits.iter().map(limit_use).collect();
-        let _ = writeln!(res, "    limits used: {}", limits.join(", "));
+        let _ = writeln!(res, "    limits used: {}", limits_used(filter));
     }
     res
 }
 
-fn limit_use(limit: &LimitReport) -> String {
+fn limits_used(filter: &FilterReport) -> String {
+    let exceeded = filter.error.as_deref().and_then(exceeded);
+    let words: Vec<String> =
+        filter.limits.iter().map(|it| limit_use(it, exceeded == Some(it.name))).collect();
+    words.join(", ")
+}
+
+/// The limit an error text is about.
+fn exceeded(error: &[u8]) -> Option<&'static str> {
+    let has = |text: &str| memchr::memmem::find(error, text.as_bytes()).is_some();
+    [
+        ("instruction_limit exceeded", "instruction"),
+        ("not enough memory", "memory"),
+        ("output_limit exceeded", "output"),
+    ]
+    .into_iter()
+    .find_map(|(text, name)| has(text).then_some(name))
+}
+
+/// A call that ends at a limit is not in production's figures, so the most that was used says nothing of it.
+fn limit_use(limit: &LimitReport, is_exceeded: bool) -> String {
+    if is_exceeded && limit.limit > 0 {
+        return format!("{} over {}", limit.name, grouped(limit.limit as u64));
+    }
     let used = grouped(limit.max as u64);
     if limit.limit == 0 {
         return format!("{} {used} (no limit)", limit.name);
@@ -180,7 +202,7 @@ fn input_lines(res: &mut String, replay: &Replay, style: Style) {
         let _ = writeln!(res, "{}: {failure}", style.error("reading failed"));
     }
     match &replay.stop {
-        Some(Stop::NoFilterLeft(place)) => {
+        Some(Stop::NoFilterLeft(place)) if place.record > 0 => {
             let _ = writeln!(
                 res,
                 "every filter has ended: reading stopped behind message {} ({} at offset {})",
@@ -251,6 +273,9 @@ pub fn termination(
             let _ = writeln!(res, "    {line}");
         }
     }
+    if matches!(filter.failure, Some(CreateFailure::Config | CreateFailure::Matcher { .. })) {
+        let _ = writeln!(res, "    hint: `cepshim check` says where it is and what was expected");
+    }
     if let Some((callback, record)) = &filter.ended {
         let _ = write!(res, "    in {callback}");
         if record.number > 0 {
@@ -276,8 +301,7 @@ pub fn termination(
         }
     }
     if filter.outcome == Outcome::Terminated {
-        let limits: Vec<String> = filter.limits.iter().map(limit_use).collect();
-        let _ = writeln!(res, "    limits used: {}", limits.join(", "));
+        let _ = writeln!(res, "    limits used: {}", limits_used(filter));
         if let Some(hint) = hint(error) {
             let _ = writeln!(res, "    hint: {hint}");
         }

@@ -1,6 +1,6 @@
 //! `cepshim doctor`
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 
@@ -33,13 +33,17 @@ pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
         project(),
     ];
     let mut status = Status::Ok;
+    let mut lines = String::new();
     for finding in findings {
         let mark = if finding.is_good { "ok  " } else { "BAD " };
-        println!("{mark} {:16} {}", finding.what, finding.text);
+        // Writing to a String does not fail.
+        let _ = writeln!(lines, "{mark} {:16} {}", finding.what, finding.text);
         if !finding.is_good {
             status = status.first(Status::Differences);
         }
     }
+    // A closed pipe is nobody's problem.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), lines.as_bytes());
     ui.say(if status == Status::Ok { "nothing is amiss" } else { "something is amiss" });
     status
 }
