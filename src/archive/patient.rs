@@ -1,9 +1,10 @@
-#![allow(unsafe_code)]
 //! Reading from what may give nothing for a long time, so that an interruption ends the wait.
 //!
 //! A read that waits for a pipe goes on after a signal: the handler runs on a thread of its own, and the system restarts
 //! the call. So the wait is a `poll` of limited length, and between two of them the flag is looked at. An interrupted
 //! input ends as if its writer had closed it; what is left of a record is the unread tail, as always.
+
+#![allow(unsafe_code)]
 
 use std::{
     fs::File,

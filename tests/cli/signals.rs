@@ -8,6 +8,9 @@ use std::{
 
 use crate::scratch::{COUNT, ECHO, Scratch};
 
+/// Nothing here takes as long, on any machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 const ECHOES: &str = "message_matcher = 'TRUE'\nprocess_message_inject_limit = 1";
 
 fn spawn(scratch: &Scratch, arguments: &[&str]) -> (Child, ChildStdin) {
@@ -37,7 +40,7 @@ fn status(child: &mut Child) -> Option<i32> {
         if let Some(status) = child.try_wait().expect("a child") {
             return status.code();
         }
-        if started.elapsed() > Duration::from_secs(60) {
+        if started.elapsed() > PATIENCE {
             child.kill().expect("killed");
             panic!("the program does not end");
         }
@@ -48,7 +51,7 @@ fn status(child: &mut Child) -> Option<i32> {
 fn wait_for(what: &str, is_so: impl Fn() -> bool) {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(started.elapsed() < PATIENCE, "{what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
