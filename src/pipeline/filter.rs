@@ -293,7 +293,7 @@ impl Filter {
                 text.extend_from_slice(&self.config.message_matcher);
                 let line = [name.as_bytes(), b" ", &text].concat();
                 self.log(observer, 3, HOST_COMPONENT, &line);
-                let explanation = error.render();
+                let explanation = format!("{error}\n{}", error.render());
                 return Err((CreateFailure::Matcher { explanation }, text));
             }
         };
