@@ -124,6 +124,13 @@ pub(super) fn hook_count(state: *mut ffi::lua_State) -> c_int {
     unsafe { (*state.cast::<StateMirror>()).hookcount }
 }
 
+/// Lets hooks fire again from inside a hook that is about to raise: Lua does so only once the error is caught, and until
+/// then an `xpcall` handler runs without any limit.
+pub(super) fn allow_hooks(state: *mut ffi::lua_State) {
+    // SAFETY: as above.
+    unsafe { (*state.cast::<StateMirror>()).allowhook = 1 }
+}
+
 /// Number of values on the running host function's stack.
 #[inline]
 pub(super) fn top(state: *mut ffi::lua_State) -> c_int {
@@ -232,6 +239,8 @@ pub(super) fn self_test() {
                 && (*array.cast::<TableMirror>()).sizearray == 3
                 && table_type(hash) == TableType::Hash
                 && table_type(mixed) == TableType::Mixed
+                && mirror.hookmask == ffi::LUA_MASKCOUNT as u8
+                && mirror.allowhook == 1
                 && mirror.basehookcount == 12_345
                 && mirror.hookcount == 12_345
                 && ptr::eq(mirror.hook, count_hook as *const c_void)

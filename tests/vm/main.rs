@@ -1,0 +1,12 @@
+//! What a filter cannot do to the process: running out of memory at any allocation, and being hostile on purpose.
+//!
+//! * `out_of_memory`: for every function a script can call, each allocation of the call fails in turn. The filter ends
+//!   with Lua's words or catches the error; the sandbox, put back to the moment before, does what it always did.
+//! * `hostile`: filters that loop, grow, recurse or lie. Each ends with a text that says why, and the filter beside it
+//!   sees every message.
+//!
+//! Both also run under memory checkers: see `docs/fuzzing.md`.
+
+mod hostile;
+mod out_of_memory;
+mod support;

@@ -1,0 +1,364 @@
+//! Every allocation of every call a script can make fails in turn.
+
+use std::fs;
+
+use cepshim::{
+    modules,
+    sandbox::{AnalysisPlugin, CreateError, Preserved},
+};
+
+use crate::support::{create, full_message, on_deep_stack, process, text};
+
+/// More allocations than any call here makes.
+const MOST: u64 = 3000;
+
+const SETUP: &str = r#"
+require "string" require "table" require "math" require "os"
+text = "key=value, other=thing"
+list = {3, 1, 2}
+object = setmetatable({}, {__index = function(_, key) return key .. "!" end, __tostring = function() return "an object" end})
+print = print or function() end
+"#;
+
+/// A sandbox whose `process_message` runs `body`.
+fn plugin(setup: &str, body: &str) -> AnalysisPlugin {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    fs::write(
+        folder.path().join("extra.lua"),
+        "local M = {} setfenv(1, M) function twice(x) return x .. x end return M",
+    )
+    .expect("a module");
+    fs::write(folder.path().join("broken.lua"), "this is no Lua").expect("a module");
+    let script =
+        format!("{setup}\nfunction process_message()\n{body}\nreturn 0\nend\nfunction timer_event() end\n");
+    let plugin = create(folder.path(), &script, "", None);
+    // `require` opens the module's file in the call: the folder stays until the process ends.
+    std::mem::forget(folder);
+    plugin.unwrap_or_else(|error| panic!("{body}: {}", text(&error.text())))
+}
+
+/// Lets the body's first, second, ... allocation and all after it fail, until none fails. Each time the sandbox ends with
+/// Lua's words, or the script caught them; put back, it does what it does with enough memory.
+#[track_caller]
+fn check(setup: &str, body: &str) {
+    let raw = full_message();
+    let mut plugin = plugin(setup, body);
+    let before = plugin.snapshot();
+    let (status, said) = process(&mut plugin, &raw);
+    assert!(status <= 0, "{body}: {}", text(plugin.error()));
+    let after = plugin.snapshot();
+    for allocations in 0..MOST {
+        plugin.restore(&before);
+        plugin.fail_after(allocations);
+        let (status, heard) = process(&mut plugin, &raw);
+        plugin.fail_after(u64::MAX);
+        let error = text(plugin.error());
+        if status > 0 {
+            // A collected userdata may need memory in its finalizer; production exits there.
+            let is_expected = error == "process_message() not enough memory"
+                || error.ends_with("a finalizer raised an error in a garbage collection");
+            assert!(is_expected, "{body}: after {allocations} allocations: {error:?}");
+            assert!(plugin.is_terminated() && plugin.doom().is_none_or(|_| error.contains("finalizer")));
+        } else if plugin.snapshot().difference(&after).is_none() {
+            assert_eq!(heard, said, "{body}");
+            return;
+        }
+        plugin.restore(&before);
+        let (status, heard) = process(&mut plugin, &raw);
+        assert!(status <= 0, "{body}: restored after {allocations} allocations: {}", text(plugin.error()));
+        assert_eq!(heard, said, "{body}: restored after {allocations} allocations");
+        assert_eq!(plugin.snapshot().difference(&after), None, "{body}: after {allocations} allocations");
+    }
+    panic!("{body}: never gets enough memory");
+}
+
+fn check_all(setup: &str, bodies: &[&str]) {
+    on_deep_stack(|| bodies.iter().for_each(|body| check(setup, body)));
+}
+
+#[test]
+fn strings() {
+    check_all(
+        SETUP,
+        &[
+            "local a, b, c = string.find(text, '(%w+)=')",
+            "local a = string.find(text, 'other', 1, true)",
+            "local a, b = string.match(text, '(%w+)=(%w+)')",
+            "local a = string.match(text, '()x?()')",
+            "for k, v in string.gmatch(text, '(%w+)=(%w+)') do list[k] = v end",
+            "local a = string.gsub(text, '%w+', '<%0>')",
+            "local a = string.gsub(text, '%w+', {key = 'schluessel'})",
+            "local a = string.gsub(text, '%w+', function(it) return it .. it end)",
+            "local a = string.gsub(text, '%w+', object)",
+            "local a = string.gsub((' x'):rep(500), '%w', 'a long replacement text')",
+            "local a = string.rep(text, 100)",
+            "local a = string.rep('x', 300)",
+            "local a = string.format('%5.2f %d %x %s %q %c %i %g', 1.5, 2, 3, text, 'a\"b\\n\\0', 65, 4, 0.1)",
+            "local a = string.format('%s', ('x'):rep(1000))",
+            "local a = string.format('%q', ('\"'):rep(1000))",
+            "local a = tostring(1/3) .. tostring({}) .. tostring(object) .. tostring(print) .. tostring(nil)",
+            "local a = string.upper(text) .. string.lower(text) .. string.reverse(text)",
+            "local a = string.sub(text, 2, 5) .. string.char(65, 66, 67)",
+            "local a = {string.byte(text, 1, -1)}",
+            "local a = string.len(text) .. #text",
+            "local a = text .. 1 .. 2.5 .. text",
+            "local a = '10' + 1",
+        ],
+    );
+}
+
+#[test]
+fn the_base_library() {
+    check_all(
+        SETUP,
+        &[
+            "local a = {tonumber('0x1f'), tonumber('12', 8), tonumber('x')}",
+            "local a = {pairs(list)} for k, v in pairs(list) do list[k] = tostring(v) end",
+            "for i, v in ipairs(list) do list['n' .. i] = v end",
+            "local a = {unpack(list)}",
+            "local a = {select('#', 1, 2), select(2, 1, 2, 3)}",
+            "local a = {pcall(error, 'text')}",
+            "local a = {pcall(error, {code = 1})}",
+            "local a = {pcall(error)}",
+            "local a = {pcall(string.rep)}",
+            "local a = {pcall(string.find, text, '%')}",
+            "local a = {xpcall(function() error('x') end, function(it) return it .. '?' end)}",
+            "local a = {pcall(assert, false, 'asserted')}",
+            "local a = {pcall(assert, nil)}",
+            "local a = rawget(list, 1) rawset(list, 'x', {}) local b = rawequal(list, list)",
+            "local a = getmetatable(object) setmetatable(list, {__newindex = function() end})",
+            "local f = function() return text end setfenv(f, {text = 1}) local a = getfenv(f)",
+            "local a = {type(1), type(nil), type(print)}",
+            "local a = next({x = 1}) local b = _VERSION .. gcinfo()",
+            "local function f(n) if n == 0 then return {} end return {f(n - 1)} end f(30)",
+            "local a = {} for i = 1, 200 do a[i] = {i} end",
+            "local a = {} for i = 1, 200 do a['k' .. i] = i end",
+            "local f = {} for i = 1, 20 do f[i] = function() return i end end",
+            "local function f(...) return select('#', ...) end f(unpack(list))",
+            "print('a', 1, nil, true, list ~= nil)",
+            "print(object)",
+            "print(('x'):rep(5000))",
+        ],
+    );
+}
+
+#[test]
+fn tables_numbers_and_time() {
+    check_all(
+        SETUP,
+        &[
+            "local a = table.concat({1, 'x', 2.5}, ', ')",
+            "local a = {} for i = 1, 50 do a[i] = text end local b = table.concat(a)",
+            "table.sort(list)",
+            "table.sort(list, function(a, b) return tostring(a) > tostring(b) end)",
+            "table.insert(list, 4) table.insert(list, 1, 0) local a = table.remove(list)",
+            "local a = table.maxn(list) + table.getn(list)",
+            "table.foreach(list, function(k, v) object[v] = k end)",
+            "table.foreachi(list, function(i, v) if i == 2 then return {v} end end)",
+            "local a = {math.abs(-1), math.ceil(.5), math.floor(.5), math.max(1, 2), math.min(1, 2), math.sqrt(2)}",
+            "local a = {math.sin(1), math.cos(1), math.exp(1), math.log(2), math.pow(2, 3), math.fmod(5, 3), math.modf(1.5)}",
+            "math.randomseed(5) local a = {math.random(), math.random(10), math.random(5, 6)}",
+            "local a = {pcall(math.random, 0)}",
+            "local a = {math.frexp(5), math.ldexp(1, 3), math.deg(1), math.rad(1), math.huge, math.pi}",
+            "local a = os.date('%Y-%m-%d %H:%M:%S %A %c', 0)",
+            "local a = os.date('*t', 0)",
+            "local a = os.date('!*t')",
+            "local a = os.date()",
+            "local a = os.time{year = 2026, month = 1, day = 1, hour = 0}",
+            "local a = {os.time(), os.clock(), os.difftime(2, 1)}",
+            "local a = {pcall(os.time, {})}",
+        ],
+    );
+}
+
+#[test]
+fn messages_in() {
+    check_all(
+        SETUP,
+        &[
+            r#"local a = {read_message("Uuid"), read_message("Type"), read_message("Logger"), read_message("Payload")}"#,
+            r#"local a = {read_message("Timestamp"), read_message("Severity"), read_message("Pid"), read_message("size")}"#,
+            r#"local a = {read_message("EnvVersion"), read_message("Hostname")}"#,
+            r#"local a = read_message("raw")"#,
+            r#"local a = read_message("framed")"#,
+            r#"local a = {read_message("Fields[text]"), read_message("Fields[text]", 0, 1), read_message("Fields[none]")}"#,
+            r#"local a = {read_message("Fields[bytes]"), read_message("Fields[integer]"), read_message("Fields[double]"), read_message("Fields[bool]")}"#,
+            r#"local a = read_message("Payload", nil, nil, true)"#,
+            r#"local a = tostring(read_message("Payload", nil, nil, true))"#,
+            r#"local a = read_message("raw", nil, nil, true)"#,
+            r#"local a = read_message("framed", nil, nil, true)"#,
+            r#"local a = {pcall(read_message, "Nothing")}"#,
+            r#"local a = {pcall(read_message, "Type", -1)}"#,
+            r#"local a = {pcall(read_message)}"#,
+            r#"local a = decode_message(read_message("raw"))"#,
+            r#"local a = decode_message(read_message("raw", nil, nil, true))"#,
+            r#"local a = {pcall(decode_message, "no message at all, is it")}"#,
+            r#"local a = {pcall(decode_message, list)}"#,
+            r#"local a = {read_config("Logger"), read_config("output_limit"), read_config("none"), read_config("path")}"#,
+            r#"local a = read_config("remove_entries")"#,
+        ],
+    );
+}
+
+#[test]
+fn messages_out() {
+    check_all(
+        SETUP,
+        &[
+            r#"inject_message({Type = "t", Payload = text})"#,
+            r#"inject_message({Timestamp = 5e18, Severity = 1, EnvVersion = "e", Fields = {a = 1, b = text, c = true}})"#,
+            r#"inject_message({Fields = {a = {1, 2, 3}, b = {"x", "y"}, c = {true, false}}})"#,
+            r#"inject_message({Fields = {a = {value = {1, 2}, value_type = 2, representation = "ms"}, b = {value = text, value_type = 1}}})"#,
+            r#"inject_message({Fields = {{name = "a", value = 1}, {name = "b", value = {text, text}, representation = "r"}}})"#,
+            r#"inject_message(decode_message(read_message("raw")))"#,
+            r#"inject_message({Payload = ("x"):rep(20000)})"#,
+            r#"inject_message({Payload = read_message("Payload", nil, nil, true)})"#,
+            r#"inject_message({Fields = {a = {value = read_message("Fields[text]", nil, nil, true)}}})"#,
+            r#"inject_message({Fields = {{name = "a", value = read_message("raw", nil, nil, true)}}})"#,
+            r#"local a = {pcall(inject_message, {Fields = {a = {{1}}}})}"#,
+            r#"local a = {pcall(inject_message, {Fields = {a = {1, "x"}}})}"#,
+            r#"local a = {pcall(inject_message, "text")}"#,
+            r#"inject_payload("txt", "name", text, 1, true, nil)"#,
+            r#"inject_payload("txt", ("n"):rep(300), ("x"):rep(5000))"#,
+            r#"inject_payload()"#,
+            r#"inject_payload("txt", "name", read_message("Payload", nil, nil, true))"#,
+            r#"add_to_payload(text, 1, 2.5, true, nil) inject_payload()"#,
+            r#"add_to_payload(("x"):rep(5000)) inject_payload("json")"#,
+            r#"add_to_payload(read_message("Payload", nil, nil, true)) inject_payload("txt", "z")"#,
+            r#"local a = {pcall(add_to_payload, {})}"#,
+            r#"local a = {pcall(add_to_payload, ("x"):rep(200000))}"#,
+            r#"local a = {pcall(inject_payload, {}, {})}"#,
+        ],
+    );
+}
+
+#[test]
+fn modules() {
+    check_all(
+        "",
+        &[
+            "require 'string'",
+            "require 'table'",
+            "require 'math'",
+            "require 'os'",
+            "local a = require 'extra' x = a.twice('x')",
+            "local a = {pcall(require, 'missing')}",
+            "local a = {pcall(require, 'broken')}",
+            "local a = {pcall(require, 'io')}",
+            "local a = {pcall(require)}",
+            "module('fresh', package.seeall) x = 1",
+        ],
+    );
+    on_deep_stack(|| {
+        for module in modules::BUILTIN {
+            check("", &format!("local a = require '{}'", module.name));
+        }
+    });
+}
+
+#[test]
+fn circular_buffers() {
+    check_all(
+        "text = 'a text' require 'string' require 'circular_buffer' c = circular_buffer.new(5, 2, 60) c:add(0, 1, 1)",
+        &[
+            "local a = circular_buffer.new(10, 3, 1)",
+            "c:add(300e9, 1, 1) c:set(300e9, 2, 5) local a = {c:get(300e9, 2), c:current_time()}",
+            "local a = {c:get_range(1), c:get_header(1), c:set_header(1, 'name', 'unit', 'max')}",
+            "c:annotate(0, 1, 'info', text)",
+            "inject_payload('cbuf', 'name', c)",
+            "inject_payload('cbufd', 'name', c:format('cbufd'))",
+            "inject_message({Fields = {a = {value = c}}})",
+            "c:fromstring('240 4' .. (' 1'):rep(10))",
+            "local a = {pcall(c.add, c, 'x', 'y', 'z')}",
+        ],
+    );
+}
+
+/// What a caught failure leaves behind is used further, not only put back.
+#[test]
+fn a_script_that_catches_goes_on() {
+    on_deep_stack(|| {
+        let raw = full_message();
+        let setup = format!(
+            r#"{SETUP}
+            function attempt()
+                local a = decode_message(read_message("raw"))
+                inject_message({{Payload = string.rep(text, 20), Fields = {{a = a.Fields[1].value}}}})
+                for k, v in string.gmatch(text, "(%w+)=(%w+)") do a[k] = v:gsub("%w", "%0%0") end
+            end"#
+        );
+        let mut plugin = plugin(&setup, "has_failed = not pcall(attempt)");
+        let mut caught = 0;
+        for allocations in 0..MOST {
+            plugin.fail_after(allocations);
+            let (status, heard) = process(&mut plugin, &raw);
+            plugin.fail_after(u64::MAX);
+            assert!(status <= 0, "after {allocations} allocations: {}", text(plugin.error()));
+            caught += 1;
+            let (status, _) = process(&mut plugin, &raw);
+            assert!(status <= 0, "after {allocations} allocations: {}", text(plugin.error()));
+            if heard.messages.len() == 1 && allocations > 500 {
+                break;
+            }
+        }
+        assert!(caught > 100);
+    });
+}
+
+#[test]
+fn preserving_ends_with_a_state_or_a_reason() {
+    on_deep_stack(|| {
+        let setup = "text = 'x' data = {1, {2, name = 'x'}, text} data.self = data empty = {}
+            require 'circular_buffer' c = circular_buffer.new(3, 1, 60) c:annotate(0, 1, 'info', 'x')";
+        let mut failures = 0;
+        for allocations in 0..MOST {
+            let mut plugin = plugin(setup, "");
+            plugin.fail_after(allocations);
+            match plugin.destroy() {
+                Some(Preserved::Written(state)) => {
+                    assert!(text(&state).contains("_G[\"data\"][\"self\"] = _G[\"data\"]"));
+                    assert!(failures > 3, "preserving allocates");
+                    return;
+                }
+                Some(Preserved::Removed(words) | Preserved::Kept(words)) => {
+                    let words = text(&words);
+                    let is_expected =
+                        words.contains("not enough memory") || words.contains("failed loading 'string'");
+                    assert!(is_expected, "after {allocations} allocations: {words:?}");
+                }
+                None => panic!("a state file was given"),
+            }
+            failures += 1;
+        }
+        panic!("preserving never gets enough memory");
+    });
+}
+
+/// Creating a sandbox with a `memory_limit` that ends anywhere in it, its state's restoring included.
+#[test]
+fn creating_ends_with_a_sandbox_or_a_reason() {
+    on_deep_stack(|| {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let script = format!(
+            "{SETUP} require 'circular_buffer' c = circular_buffer.new(3, 1, 60) function process_message() return 0 end"
+        );
+        let state = b"_G[\"list\"] = {}\n_G[\"list\"][1] = \"x\"\n";
+        let (mut failures, mut successes) = (0, 0);
+        for limit in (1..60_000).step_by(211) {
+            let config = format!("memory_limit = {limit}");
+            match create(folder.path(), &script, &config, Some(state)) {
+                Ok(mut plugin) => {
+                    successes += 1;
+                    let (status, _) = process(&mut plugin, &full_message());
+                    assert!(status <= 0 || text(plugin.error()) == "process_message() not enough memory");
+                }
+                Err(CreateError::Script { text: words, .. }) => {
+                    failures += 1;
+                    assert!(text(&words).ends_with("not enough memory"), "{limit}: {}", text(&words));
+                }
+                Err(other) => panic!("{limit}: {other:?}"),
+            }
+        }
+        assert!(failures > 10 && successes > 10, "{failures} {successes}");
+    });
+}
