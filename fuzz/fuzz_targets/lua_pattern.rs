@@ -34,7 +34,9 @@ fuzz_target!(|data: &[u8]| {
         check(subject, span, matcher.captures());
     }
     let has_budget = steps > 0 && found != Err(PatternError::StepsExhausted);
-    if has_budget && !has_specials(pattern) && !pattern.contains(&0) {
+    // A `)` alone is no special of 5.1, but an error of the matcher.
+    let is_plain = !has_specials(pattern) && !pattern.contains(&b'\0') && !pattern.contains(&b')');
+    if has_budget && is_plain {
         let mut steps = STEPS;
         let plain = plain_find(subject, 0, pattern, &mut steps);
         assert_eq!(plain, found.map(|it| it.map(|it| it.start)));

@@ -272,8 +272,9 @@ fn errors_in_strange_places_are_reported() {
 #[test]
 fn long_texts_are_cut() {
     on_deep_stack(|| {
-        let report =
-            run("require 'string' function process_message() error(('x'):rep(1e6)) end", "", 1_000_000);
+        let script = "require 'string' function process_message() error(('x'):rep(1e6)) end
+            function timer_event() end";
+        let report = run(script, "", 1_000_000);
         let error = text(&report.error.expect("terminated"));
         assert!(error.starts_with("process_message() ") && error.ends_with("xxx"), "{error}");
         assert_eq!(error.len(), 255);
