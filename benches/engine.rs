@@ -95,6 +95,36 @@ fn reading(c: &mut Criterion) {
     group.finish();
 }
 
+/// A host with native modules, and the world as it always is.
+fn start(workload: &str) -> Harness {
+    let cfg: PathBuf = root().join("benches/workloads").join(workload).join("filter.cfg");
+    let host = HostConfig {
+        analysis_lua_path: Some("modules/?.lua".to_owned()),
+        analysis_lua_cpath: Some("modules/?.so".to_owned()),
+        ..HostConfig::default()
+    };
+    let context = FilterContext {
+        host: &host,
+        system: &System::fixed(),
+        log_level: 6,
+        c_steps: DEFAULT_C_STEPS,
+        start_ns: 0,
+        first_slot: 0,
+        rehearse: false,
+    };
+    Harness::start(&[FilterSpec { path: cfg, state: None }], &context, &mut ())
+}
+
+/// Shows the filter every record.
+fn process(harness: &mut Harness, records: &[Vec<u8>]) {
+    let mut index = MessageIndex::default();
+    for (raw, number) in records.iter().zip(1..) {
+        index.decode(raw).expect("a message");
+        let record = RecordId { number, ..RecordId::default() };
+        let _ = harness.process(Message::new(raw, &index), record, &mut ());
+    }
+}
+
 fn filters(c: &mut Criterion) {
     let mut group = c.benchmark_group("filters");
     for (workload, set) in [
@@ -105,36 +135,13 @@ fn filters(c: &mut Criterion) {
         ("cjson", "telemetry.hpb.zst"),
     ] {
         let records = messages(&sample(set));
-        let cfg: PathBuf = root().join("benches/workloads").join(workload).join("filter.cfg");
-        let host = HostConfig {
-            analysis_lua_path: Some("modules/?.lua".to_owned()),
-            analysis_lua_cpath: Some("modules/?.so".to_owned()),
-            ..HostConfig::default()
-        };
-        let system = System::fixed();
-        let context = FilterContext {
-            host: &host,
-            system: &system,
-            log_level: 6,
-            c_steps: DEFAULT_C_STEPS,
-            start_ns: 0,
-            first_slot: 0,
-            rehearse: false,
-        };
         group.throughput(Throughput::Elements(records.len() as u64));
         group.bench_function(workload, |b| {
-            let start =
-                || Harness::start(&[FilterSpec { path: cfg.clone(), state: None }], &context, &mut ());
             let run = |mut harness: Harness| {
-                let mut index = MessageIndex::default();
-                for (raw, number) in records.iter().zip(1..) {
-                    index.decode(raw).expect("a message");
-                    let record = RecordId { number, ..RecordId::default() };
-                    let _ = harness.process(Message::new(raw, &index), record, &mut ());
-                }
+                process(&mut harness, &records);
                 harness
             };
-            b.iter_batched(start, run, BatchSize::PerIteration);
+            b.iter_batched(|| start(workload), run, BatchSize::PerIteration);
         });
     }
     group.finish();
@@ -142,29 +149,8 @@ fn filters(c: &mut Criterion) {
 
 fn snapshots(c: &mut Criterion) {
     let records = messages(&sample("access.hpb.zst"));
-    let host = HostConfig {
-        analysis_lua_path: Some("modules/?.lua".to_owned()),
-        analysis_lua_cpath: Some("modules/?.so".to_owned()),
-        ..HostConfig::default()
-    };
-    let system = System::fixed();
-    let context = FilterContext {
-        host: &host,
-        system: &system,
-        log_level: 6,
-        c_steps: DEFAULT_C_STEPS,
-        start_ns: 0,
-        first_slot: 0,
-        rehearse: false,
-    };
-    let cfg = root().join("benches/workloads/agg/filter.cfg");
-    let mut harness = Harness::start(&[FilterSpec { path: cfg, state: None }], &context, &mut ());
-    let mut index = MessageIndex::default();
-    for (raw, number) in records.iter().zip(1..) {
-        index.decode(raw).expect("a message");
-        let record = RecordId { number, ..RecordId::default() };
-        let _ = harness.process(Message::new(raw, &index), record, &mut ());
-    }
+    let mut harness = start("agg");
+    process(&mut harness, &records);
     let plugin = harness.filters()[0].plugin().expect("the filter lives");
     let snapshot = plugin.snapshot();
     c.bench_function("snapshot", |b| b.iter(|| plugin.snapshot()));
