@@ -20,8 +20,8 @@ object = setmetatable({}, {__index = function(_, key) return key .. "!" end, __t
 print = print or function() end
 "#;
 
-/// A sandbox whose `process_message` runs `body`.
-fn plugin(setup: &str, body: &str) -> AnalysisPlugin {
+/// A sandbox whose `process_message` runs `body`, and the folder where it finds its modules.
+fn plugin(setup: &str, body: &str) -> (AnalysisPlugin, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a scratch folder");
     fs::write(
         folder.path().join("extra.lua"),
@@ -32,9 +32,7 @@ fn plugin(setup: &str, body: &str) -> AnalysisPlugin {
     let script =
         format!("{setup}\nfunction process_message()\n{body}\nreturn 0\nend\nfunction timer_event() end\n");
     let plugin = create(folder.path(), &script, "", None);
-    // `require` opens the module's file in the call: the folder stays until the process ends.
-    std::mem::forget(folder);
-    plugin.unwrap_or_else(|error| panic!("{body}: {}", text(&error.text())))
+    (plugin.unwrap_or_else(|error| panic!("{body}: {}", text(&error.text()))), folder)
 }
 
 /// Lets the body's first, second, ... allocation and all after it fail, until none fails. Each time the sandbox ends with
@@ -42,7 +40,7 @@ fn plugin(setup: &str, body: &str) -> AnalysisPlugin {
 #[track_caller]
 fn check(setup: &str, body: &str) {
     let raw = full_message();
-    let mut plugin = plugin(setup, body);
+    let (mut plugin, _folder) = plugin(setup, body);
     let before = plugin.snapshot();
     let (status, said) = process(&mut plugin, &raw);
     assert!(status <= 0, "{body}: {}", text(plugin.error()));
@@ -287,7 +285,7 @@ fn a_script_that_catches_goes_on() {
                 for k, v in string.gmatch(text, "(%w+)=(%w+)") do a[k] = v:gsub("%w", "%0%0") end
             end"#
         );
-        let mut plugin = plugin(&setup, "has_failed = not pcall(attempt)");
+        let (mut plugin, _folder) = plugin(&setup, "has_failed = not pcall(attempt)");
         let mut caught = 0;
         for allocations in 0..MOST {
             plugin.fail_after(allocations);
@@ -311,7 +309,7 @@ fn preserving_ends_with_a_state_or_a_reason() {
         let setup = "text = 'x' data = {1, {2, name = 'x'}, text} data.self = data empty = {}
             require 'circular_buffer' c = circular_buffer.new(3, 1, 60) c:annotate(0, 1, 'info', 'x')";
         for allocations in 0..MOST {
-            let mut plugin = plugin(setup, "");
+            let (mut plugin, _folder) = plugin(setup, "");
             plugin.fail_after(allocations);
             match plugin.destroy() {
                 Some(Preserved::Written(state)) => {
