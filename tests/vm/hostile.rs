@@ -281,6 +281,22 @@ fn long_texts_are_cut() {
     });
 }
 
+/// Production says so and leaves the state file as it was (`luasandbox_serialize.c`, `preserve_global_data`).
+#[test]
+fn without_require_strings_cannot_be_preserved() {
+    on_deep_stack(|| {
+        let script = "x = 'text' require = function() end
+            function process_message() return 0 end function timer_event() end";
+        let report = run(script, "preserve_data = true", 1_000_000);
+        assert_eq!(report.outcome, Outcome::Ok);
+        assert_eq!(report.state, None);
+        let logs: Vec<String> = report.logs.iter().map(|it| text(it)).collect();
+        let expected = "[error] analysis.hostile lsb_heka_destroy_sandbox failed: preserve_global_data 'require' \
+                        function not found";
+        assert_eq!(logs, [expected]);
+    });
+}
+
 #[test]
 fn tables_that_cannot_be_injected_are_refused() {
     check(

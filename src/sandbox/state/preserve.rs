@@ -9,7 +9,7 @@ use crate::{
         native,
         output::OutputBuffer,
     },
-    vm::{GLOBALS, Lua, TableType, Type, Vm, host_call, lib},
+    vm::{GLOBALS, Lua, TableType, Type, Vm, host_call},
 };
 
 /// What became of the state.
@@ -26,6 +26,7 @@ pub enum Preserved {
 /// Deeper nesting than this overflows production's C stack.
 const MAX_DEPTH: usize = 190;
 
+const NO_REQUIRE: &[u8] = b"preserve_global_data 'require' function not found";
 const STEP_FAILED: &[u8] = b"preserve_global_data failed loading 'string'";
 
 struct Save {
@@ -34,19 +35,22 @@ struct Save {
     /// Path of every object seen, by its address.
     seen: HashMap<usize, Vec<u8>>,
     globals: usize,
-    has_started: bool,
+    /// The script has put something else in the place of `require`, and strings cannot be written.
+    is_require_missing: bool,
 }
 
 /// Writes the state of a sandbox that is about to be destroyed; limits are off from here on.
 pub fn preserve(vm: &mut Vm) -> Preserved {
     vm.disarm();
-    let mut save = Save { file: Vec::new(), seen: HashMap::new(), globals: 0, has_started: false };
+    let mut save = Save { file: Vec::new(), seen: HashMap::new(), globals: 0, is_require_missing: false };
     if vm.protected(load_string_library, &mut save).is_err() {
         return Preserved::Kept(STEP_FAILED.to_vec());
     }
+    if save.is_require_missing {
+        return Preserved::Kept(NO_REQUIRE.to_vec());
+    }
     vm.set_memory_limit(0);
     host(vm.lua()).state.output.unlimit();
-    save.has_started = true;
     // The text of a failed step is the sandbox's error text.
     host(vm.lua()).state.error.clear();
     match vm.protected(save_globals, &mut save) {
@@ -68,17 +72,14 @@ host_call! {
         if lua.type_at(-1) != Type::Table {
             lua.get_field(GLOBALS, c"require");
             if lua.to_host_fn(-1).is_none() {
-                lua.push_fn(lib::opener(b"string").unwrap_or(nothing));
+                argument(lua).is_require_missing = true;
+                return 0;
             }
             lua.push_bytes(b"string");
             lua.call(1, 1);
         }
         0
     }
-}
-
-host_call! {
-    fn nothing(_lua) { 0 }
 }
 
 fn argument(lua: Lua<'_>) -> &mut Save {
