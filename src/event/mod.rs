@@ -108,13 +108,6 @@ pub enum Event<'a> {
         /// Which one.
         record: RecordId,
     },
-    /// A call has been running for long; said once.
-    Slow {
-        /// Position of the filter among those given.
-        filter: usize,
-        /// The call.
-        callback: Callback,
-    },
 }
 
 /// Listens to a run.

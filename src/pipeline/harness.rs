@@ -26,7 +26,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Creates the filters in order and makes the idle pass. `context.start_ns` is the first record's Timestamp.
+    /// Creates the filters in order. `context.start_ns` is the first record's Timestamp.
     pub fn start(specs: &[FilterSpec], context: &FilterContext<'_>, observer: &mut dyn Observer) -> Harness {
         let filters =
             specs.iter().enumerate().map(|(i, spec)| Filter::create(i, spec, context, observer)).collect();

@@ -37,8 +37,6 @@ pub struct HostState {
     pub output: OutputBuffer,
     /// The sandbox's error text: that of the last failure, which production keeps and sometimes shows again.
     pub error: Vec<u8>,
-    /// Bytes in the output buffer after the last output call, and their maximum.
-    pub output_used: usize,
     /// Most bytes the output buffer held.
     pub output_peak: usize,
     /// Most instructions a successful call used.
@@ -194,7 +192,6 @@ impl HostState {
 
     /// Notes how full the output buffer is.
     pub fn note_output(&mut self, used: usize) {
-        self.output_used = used;
         self.output_peak = self.output_peak.max(used);
     }
 }

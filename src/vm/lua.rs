@@ -396,11 +396,6 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_tocfunction(self.state, index) }
     }
 
-    /// Raw equality of two values.
-    pub fn raw_equal(self, a: c_int, b: c_int) -> bool {
-        unsafe { ffi::lua_rawequal(self.state, a, b) != 0 }
-    }
-
     /// Which parts of the table at `index` are allocated.
     pub fn table_type(self, index: c_int) -> TableType {
         super::layout::table_type(self.to_pointer(index))
@@ -564,12 +559,7 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_getfield_(self.state, REGISTRY, name.as_ptr()) }
     }
 
-    /// Finds or creates a table behind a dotted path, as `luaL_findtable`; false when something else is in the way.
-    pub fn find_table(self, index: c_int, path: &CStr, hint: c_int) -> bool {
-        unsafe { ffi::luaL_findtable(self.state, index, path.as_ptr(), hint).is_null() }
-    }
-
-    /// As [`Lua::find_table`] with the path being the string on top, which stays below the table.
+    /// As `luaL_findtable` with the path being the string on top, which stays below the table.
     pub fn find_table_named_on_top(self, index: c_int, hint: c_int) -> bool {
         // SAFETY: the string stays on the stack, and Lua's strings end in a NUL.
         unsafe {
@@ -790,11 +780,6 @@ impl<'l> Lua<'l> {
             ffi::luaL_typerror(self.state, n, expected.as_ptr());
         }
         unreachable!("luaL_typerror raises")
-    }
-
-    /// Pushes `file:line: ` of the function at `level`, or an empty text.
-    pub fn push_where(self, level: c_int) {
-        unsafe { ffi::luaL_where(self.state, level) }
     }
 
     // ── running ──

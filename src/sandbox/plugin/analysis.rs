@@ -226,7 +226,6 @@ impl AnalysisPlugin {
         let state = HostState {
             output: OutputBuffer::new(config.output_limit),
             error: Vec::new(),
-            output_used: 0,
             output_peak: 0,
             instruction_peak: 0,
             inject_budget: 0,
