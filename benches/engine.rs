@@ -152,8 +152,8 @@ fn snapshots(c: &mut Criterion) {
     let mut harness = start("agg");
     process(&mut harness, &records);
     let plugin = harness.filters()[0].plugin().expect("the filter lives");
-    let snapshot = plugin.snapshot();
-    c.bench_function("snapshot", |b| b.iter(|| plugin.snapshot()));
+    let snapshot = plugin.snapshot().expect("nothing pins it");
+    c.bench_function("snapshot", |b| b.iter(|| plugin.snapshot().expect("nothing pins it")));
     c.bench_function("restore", |b| b.iter(|| plugin.restore(&snapshot)));
 }
 

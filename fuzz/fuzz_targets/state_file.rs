@@ -49,12 +49,12 @@ fuzz_target!(|state: &[u8]| {
     match AnalysisPlugin::create(&options, &mut ()) {
         Ok(mut plugin) => {
             let _ = plugin.timer_event(1, false, 10, &mut ());
-            let before = plugin.snapshot();
+            let before = plugin.snapshot().expect("nothing pins it");
             let _ = plugin.timer_event(2, false, 10, &mut ());
-            let after = plugin.snapshot();
+            let after = plugin.snapshot().expect("nothing pins it");
             plugin.restore(&before);
             let _ = plugin.timer_event(2, false, 10, &mut ());
-            assert_eq!(plugin.snapshot().difference(&after), None);
+            assert_eq!(plugin.snapshot().expect("nothing pins it").difference(&after), None);
             let _ = plugin.destroy();
         }
         Err(error) => assert!(!error.text().is_empty()),

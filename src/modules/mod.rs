@@ -6,6 +6,8 @@
 
 mod circular_buffer;
 mod cjson;
+#[allow(dead_code, reason = "used by the modules that follow")]
+mod object;
 
 use crate::sandbox::NativeModule;
 

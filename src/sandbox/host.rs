@@ -7,7 +7,7 @@
 
 use std::{ffi::CString, ptr::NonNull};
 
-use super::{output::OutputBuffer, uuid::UuidSource};
+use super::{output::OutputBuffer, resource::Resources, uuid::UuidSource};
 use crate::{
     message::Message,
     vm::{Context, Lua, Place},
@@ -88,6 +88,8 @@ pub struct Host {
     pub removed_entries: &'static [(&'static str, &'static str)],
     /// The native modules this build has.
     pub modules: &'static [NativeModule],
+    /// What native modules keep outside the arena.
+    pub resources: Resources,
     /// Text on its way into Lua: host functions put it together here, because their frames must not own it.
     pub scratch: Vec<u8>,
     /// The name that goes with it.
@@ -125,6 +127,7 @@ impl Host {
             disabled_modules: &[],
             removed_entries: &[],
             modules: &[],
+            resources: Resources::default(),
             scratch: Vec::new(),
             scratch_name: CString::default(),
             trace: Vec::new(),

@@ -6,6 +6,7 @@
 //! * [`require`]: loading modules, and what is kept out.
 //! * [`state`]: preserved data, written and restored in production's format.
 //! * [`native`]: the protocol native modules follow; which of them exist is for the layers above to say.
+//! * [`resource`]: what native modules keep outside the arena.
 //! * [`host`]: everything mutable outside the VM, in one cloneable structure.
 //!
 //! Everything a script can observe is production's: functions present and absent, argument checks, texts, orders. The
@@ -21,6 +22,7 @@ pub mod native;
 pub mod output;
 pub mod plugin;
 mod require;
+pub mod resource;
 pub mod state;
 mod uuid;
 mod zero_copy;
@@ -30,4 +32,5 @@ pub use host::{NativeModule, Sink, Stats};
 pub use plugin::{
     AnalysisOptions, AnalysisPlugin, CreateError, Limits, Snapshot, StateFile, TraceFrame, Usage,
 };
+pub use resource::Pinned;
 pub use state::Preserved;

@@ -133,6 +133,15 @@ pub enum TableType {
     Mixed,
 }
 
+/// Whether memory counts for the memory limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// It does, as all that production allocates through Lua's allocator.
+    Limit,
+    /// It does not, as what production's modules take from `malloc`; only the arena's reservation bounds it.
+    None,
+}
+
 /// A Lua state during one host call. Copied freely; lives as long as the call.
 ///
 /// Methods take indices as Lua's C API does: positive from the call's first argument, negative from the top.
@@ -225,6 +234,29 @@ impl<'l> Lua<'l> {
         let heap = unsafe { &*self.heap() };
         let limit = if heap.limit == 0 { super::arena::SLOT_SIZE } else { heap.limit };
         bytes > limit.saturating_sub(heap.used)
+    }
+
+    /// Allocates (`block` null), resizes or frees (`new` 0) memory of the arena outside the collector's care, as C modules
+    /// do through `lua_getallocf` ([`Account::Limit`]) or through `malloc` ([`Account::None`]). Aligned to 16 bytes; null
+    /// where there is none. It travels with snapshots.
+    ///
+    /// # Safety
+    ///
+    /// `block` is null and `old` 0, or `block` came from this function with that size and account.
+    pub unsafe fn reallocate(self, block: *mut u8, old: usize, new: usize, account: Account) -> *mut u8 {
+        let heap = self.heap();
+        // SAFETY: the caller's promise is the allocator's; the header outlives the state.
+        unsafe {
+            if account == Account::Limit {
+                return Heap::lua_alloc(heap.cast(), block.cast(), old, new).cast();
+            }
+            let (limit, used, peak) = ((*heap).limit, (*heap).used, (*heap).peak);
+            (*heap).limit = 0;
+            (*heap).used = old;
+            let res = Heap::lua_alloc(heap.cast(), block.cast(), old, new);
+            ((*heap).limit, (*heap).used, (*heap).peak) = (limit, used, peak);
+            res.cast()
+        }
     }
 
     /// Runs `work` where it may own things and panic. A panic becomes a Lua error and dooms the callback.

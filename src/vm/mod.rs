@@ -33,6 +33,8 @@ mod state;
 mod stock;
 
 pub(crate) use lua::host_call;
-pub use lua::{ENVIRONMENT, GLOBALS, HostFn, Lua, Place, REGISTRY, RawState, TableType, Type, upvalue};
+pub use lua::{
+    Account, ENVIRONMENT, GLOBALS, HostFn, Lua, Place, REGISTRY, RawState, TableType, Type, upvalue,
+};
 pub use meter::{DEFAULT_C_STEPS, Doom, MAX_FIRINGS, Meter};
 pub use state::{Context, Image, Raised, Vm, VmError, VmOptions};

@@ -80,7 +80,6 @@ pub fn all(root: &Path) -> Vec<Case> {
             }
         }
     }
-    assert!(!res.is_empty(), "no cases under {}", root.display());
     res
 }
 

@@ -41,10 +41,10 @@ fn plugin(setup: &str, body: &str) -> (AnalysisPlugin, tempfile::TempDir) {
 fn check(setup: &str, body: &str) {
     let raw = full_message();
     let (mut plugin, _folder) = plugin(setup, body);
-    let before = plugin.snapshot();
+    let before = plugin.snapshot().expect("nothing pins it");
     let (status, said) = process(&mut plugin, &raw);
     assert!(status <= 0, "{body}: {}", text(plugin.error()));
-    let after = plugin.snapshot();
+    let after = plugin.snapshot().expect("nothing pins it");
     for allocations in 0..MOST {
         plugin.restore(&before);
         plugin.fail_after(allocations);
@@ -57,7 +57,7 @@ fn check(setup: &str, body: &str) {
                 || error.ends_with("a finalizer raised an error in a garbage collection");
             assert!(is_expected, "{body}: after {allocations} allocations: {error:?}");
             assert!(plugin.is_terminated() && plugin.doom().is_none_or(|_| error.contains("finalizer")));
-        } else if plugin.snapshot().difference(&after).is_none() {
+        } else if plugin.snapshot().expect("nothing pins it").difference(&after).is_none() {
             assert_eq!(heard, said, "{body}");
             return;
         }
@@ -65,7 +65,11 @@ fn check(setup: &str, body: &str) {
         let (status, heard) = process(&mut plugin, &raw);
         assert!(status <= 0, "{body}: restored after {allocations} allocations: {}", text(plugin.error()));
         assert_eq!(heard, said, "{body}: restored after {allocations} allocations");
-        assert_eq!(plugin.snapshot().difference(&after), None, "{body}: after {allocations} allocations");
+        assert_eq!(
+            plugin.snapshot().expect("nothing pins it").difference(&after),
+            None,
+            "{body}: after {allocations} allocations"
+        );
     }
     panic!("{body}: never gets enough memory");
 }

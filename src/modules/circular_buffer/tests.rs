@@ -158,7 +158,7 @@ fn a_preserved_buffer_is_restored() {
 #[track_caller]
 fn check_out_of_memory(body: &str) {
     let mut plugin = inline(SETUP, body, "output_limit = 100000", None);
-    let before = plugin.snapshot();
+    let before = plugin.snapshot().expect("nothing pins it");
     for allocations in 0..200 {
         plugin.fail_after(allocations);
         let is_ok = plugin.timer_event(0, true, 100, &mut ());
@@ -218,7 +218,7 @@ fn opening_survives_running_out_of_memory() {
     )
     .expect("a script");
     let mut plugin = create(&file, "", None).expect("a plugin");
-    let before = plugin.snapshot();
+    let before = plugin.snapshot().expect("nothing pins it");
     let mut failures = 0;
     loop {
         plugin.fail_after(failures);
@@ -262,7 +262,7 @@ fn a_finalizer_that_raises_between_calls_ends_the_sandbox() {
 #[test]
 fn a_snapshot_holds_a_buffer() {
     let mut plugin = inline(SETUP, "add_to_payload(c:add(0, 1, 1)) inject_payload()", "", None);
-    let before = plugin.snapshot();
+    let before = plugin.snapshot().expect("nothing pins it");
     let mut payloads = Payloads::default();
     for _ in 0..2 {
         assert!(plugin.timer_event(0, true, 1, &mut payloads));

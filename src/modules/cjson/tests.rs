@@ -167,7 +167,7 @@ fn snapshots_hold_the_settings() {
             inject_payload("txt", "x", #cjson.decode("[null, null]"), " ")
         end"#;
     let mut plugin = create("script.lua", script, "").expect("a plugin");
-    let before = plugin.snapshot();
+    let before = plugin.snapshot().expect("nothing pins it");
     let mut sink = Injected::default();
     for seconds in [0, 1, 0] {
         plugin.timer_event(seconds, false, 100, &mut sink);
@@ -198,7 +198,7 @@ fn out_of_memory_is_an_error_and_nothing_else() {
     let report = script
         .replace("function timer_event(ns)", "function timer_event(ns)\n if ns < 0 then return report() end");
     let mut plugin = create("script.lua", &report, "memory_limit = 1024*1024").expect("a plugin");
-    let fresh = plugin.snapshot();
+    let fresh = plugin.snapshot().expect("nothing pins it");
     let good =
         ["table", "string", "Expected value but found invalid escape code", "Cannot serialise function"];
     for (seconds, good) in (0..).zip(good) {

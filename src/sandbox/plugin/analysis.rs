@@ -12,7 +12,9 @@ use crate::{
         config::{ConfigError, SandboxConfig, Table, Value},
         host::{Host, HostState, NativeModule, Sink, Stats, of_context},
         output::OutputBuffer,
-        require, state,
+        require,
+        resource::Pinned,
+        state,
         state::Preserved,
         uuid::UuidSource,
     },
@@ -513,14 +515,17 @@ impl AnalysisPlugin {
 
     // ── time travel ──
 
-    /// Everything this sandbox is, between two calls.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    /// Everything this sandbox is, between two calls; refused while a module holds what cannot go back.
+    pub fn snapshot(&self) -> Result<Snapshot, Pinned> {
+        if let Some(pinned) = self.host.resources.pinned() {
+            return Err(pinned);
+        }
+        Ok(Snapshot {
             image: self.vm.snapshot(),
             meter: self.vm.meter().clone(),
             host: self.host.state.clone(),
             is_terminated: self.is_terminated,
-        }
+        })
     }
 
     /// Back to the moment of the snapshot.
