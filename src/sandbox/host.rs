@@ -109,6 +109,19 @@ pub struct NativeModule {
     pub open: crate::vm::HostFn,
     /// Whether production installs it among the modules for input and output plugins only.
     pub io_only: bool,
+    /// The version of production's module that it behaves as.
+    pub version: &'static str,
+    /// Whether it does the work.
+    pub kind: Kind,
+}
+
+/// What a module of ours does with what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What production's does.
+    BuiltIn,
+    /// It loads, records what is sent, and fails where the outside world would have to answer.
+    StandIn,
 }
 
 impl Host {

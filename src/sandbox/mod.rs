@@ -28,7 +28,7 @@ mod uuid;
 mod zero_copy;
 
 pub use config::{ConfigError, SandboxConfig};
-pub use host::{NativeModule, Sink, Stats};
+pub use host::{Kind, NativeModule, Sink, Stats};
 pub use plugin::{
     AnalysisOptions, AnalysisPlugin, CreateError, Limits, Snapshot, StateFile, TraceFrame, Usage,
 };

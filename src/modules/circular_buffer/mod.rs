@@ -28,14 +28,15 @@ use self::{
 };
 use crate::{
     sandbox::{
-        NativeModule,
+        Kind, NativeModule,
         native::{UserdataFns, add_functions},
     },
     vm::{ENVIRONMENT, GLOBALS, HostFn, Lua, Type, host_call, lua::until_nul},
 };
 
 /// The module.
-pub const MODULE: NativeModule = NativeModule { name: "circular_buffer", open, io_only: false };
+pub const MODULE: NativeModule =
+    NativeModule { name: "circular_buffer", open, io_only: false, version: "1.0.2", kind: Kind::BuiltIn };
 
 const DEFAULT_UNIT: &[u8] = b"count";
 const MAX_COLUMNS: c_int = 256;

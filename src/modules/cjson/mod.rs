@@ -19,12 +19,13 @@ mod tests;
 use std::ffi::{CStr, c_int};
 
 use crate::{
-    sandbox::NativeModule,
+    sandbox::{Kind, NativeModule},
     vm::{GLOBALS, HostFn, Lua, REGISTRY, Type, host_call, upvalue},
 };
 
 /// The module for [`crate::modules::BUILTIN`].
-pub const MODULE: NativeModule = NativeModule { name: "cjson", open, io_only: false };
+pub const MODULE: NativeModule =
+    NativeModule { name: "cjson", open, io_only: false, version: "2.2.0", kind: Kind::BuiltIn };
 
 /// Size of production's settings on a 64-bit machine: two lookup tables and a buffer's head stand among them.
 const SETTINGS_SIZE: usize = 1368;
