@@ -110,6 +110,12 @@ impl<'l, H: Pod> Object<'l, H> {
         Object { place: unsafe { NonNull::new_unchecked(place) }, tail, life: PhantomData }
     }
 
+    /// Whether both are one object.
+    #[inline]
+    pub fn is(self, other: Object<'_, H>) -> bool {
+        self.place == other.place
+    }
+
     /// The head. Reading one field of a copy costs what reading the field does.
     #[inline]
     pub fn head(self) -> &'l Cell<H> {
@@ -126,5 +132,19 @@ impl<'l, H: Pod> Object<'l, H> {
             let start = self.place.cast::<u8>().add(Self::HEAD).cast::<Cell<T>>();
             slice::from_raw_parts(start.as_ptr(), self.tail / size_of::<T>())
         }
+    }
+
+    /// The whole block, the head included, byte by byte.
+    #[inline]
+    pub fn bytes(self) -> &'l [Cell<u8>] {
+        // SAFETY: all of the block is initialised, plain data, and all access is through cells.
+        unsafe { slice::from_raw_parts(self.place.cast::<Cell<u8>>().as_ptr(), Self::HEAD + self.tail) }
+    }
+}
+
+/// Overwrites as many cells as there are bytes, from the first on.
+pub fn fill<'c>(cells: impl IntoIterator<Item = &'c Cell<u8>>, bytes: &[u8]) {
+    for (cell, &byte) in cells.into_iter().zip(bytes) {
+        cell.set(byte);
     }
 }

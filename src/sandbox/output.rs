@@ -100,6 +100,20 @@ impl OutputBuffer {
         self.check_text(start)
     }
 
+    /// Appends bytes as they stand in a string of a state file (`lsb_serialize_binary`): most of them as they are.
+    pub fn serialized_bytes(&mut self, bytes: impl IntoIterator<Item = u8>) -> Result<(), Full> {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.text(b"\\n")?,
+                b'\r' => self.text(b"\\r")?,
+                b'"' => self.text(b"\\\"")?,
+                b'\\' => self.text(b"\\\\")?,
+                _ => self.byte(byte)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Takes back what was written since `start` if it breaks the limit, its NUL included.
     fn check_text(&mut self, start: usize) -> Result<(), Full> {
         if self.limit != 0 && self.bytes.len() + 1 > self.limit {

@@ -6,7 +6,7 @@
 
 use std::{io::Write as _, ops::Deref};
 
-pub use super::cint::{c_int, c_int64};
+pub use super::cint::{c_int, c_int64, c_uint64};
 
 /// Longest text: `%.17g` needs 24 bytes, the digits it is made of 24.
 const CAPACITY: usize = 32;

@@ -25,6 +25,14 @@ fn cut(value: f64) -> i64 {
     }
 }
 
+/// C's `(uint64_t)d`, as compilers make it from the signed conversion: numbers from 2^63 on lose it first, so that 2^64 and
+/// more are 0, while numbers below 0 wrap and nan is 2^63.
+#[inline]
+pub fn c_uint64(value: f64) -> u64 {
+    const HALF: f64 = 9_223_372_036_854_775_808.0;
+    if value >= HALF { c_int64(value - HALF) as u64 ^ 1 << 63 } else { c_int64(value) as u64 }
+}
+
 /// `luaL_checkint` of a number: through 64 bits, so that 2^32 + 1 is 1 and nan is 0.
 #[inline]
 pub fn c_int(value: f64) -> i32 {
@@ -44,6 +52,27 @@ mod tests {
             [c_int64(f64::NAN), c_int64(1e19), c_int64(-1e19), c_int64(-7.9)],
             [i64::MIN, i64::MIN, i64::MIN, -7]
         );
+    }
+
+    #[test]
+    fn conversions_to_unsigned_are_those_of_x86() {
+        // As production's bloom_filter and xxhash showed them.
+        let cases = [
+            (1.5, 1),
+            (-0.5, 0),
+            (-1.0, u64::MAX),
+            (-1e30, 1 << 63),
+            (f64::NAN, 1 << 63),
+            (f64::NEG_INFINITY, 1 << 63),
+            (9_223_372_036_854_775_808.0, 1 << 63),
+            (18_446_744_073_709_549_568.0, 18_446_744_073_709_549_568),
+            (18_446_744_073_709_551_616.0, 0),
+            (1e30, 0),
+            (f64::INFINITY, 0),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(c_uint64(value), expected, "{value}");
+        }
     }
 
     proptest! {

@@ -283,6 +283,25 @@ impl<'l> Lua<'l> {
         self.throw()
     }
 
+    /// Takes `steps` from the budget of work that the instruction limit cannot see; without them the callback is
+    /// doomed. To be called before the work, by native loops over what a script chose the size of.
+    #[inline]
+    pub fn spend(self, steps: u64) {
+        let meter = &mut self.context().meter;
+        match meter.steps_left.checked_sub(steps) {
+            Some(left) => meter.steps_left = left,
+            None => self.run_out_of_steps(),
+        }
+    }
+
+    #[cold]
+    fn run_out_of_steps(self) -> ! {
+        let meter = &mut self.context().meter;
+        meter.steps_left = 0;
+        meter.set_doom(super::Doom::Steps);
+        self.doom()
+    }
+
     // ── stack ──
 
     // SAFETY (here and below): the state is live by `from_raw`'s contract, and indices are valid or acceptable as the

@@ -26,7 +26,7 @@ pub const DEFAULT_C_STEPS: u64 = 2_000_000_000;
 pub enum Doom {
     /// The instruction limit was swallowed too often.
     SwallowedLimit,
-    /// The budget of pattern-matching steps is used up.
+    /// The budget of steps for work that Lua's hook cannot see is used up.
     Steps,
     /// A pattern recursed deeper than production's C stack allows.
     Depth,
@@ -34,6 +34,8 @@ pub enum Doom {
     Panic,
     /// Something production asserts on; the text says what.
     Assertion(&'static str),
+    /// Something production answers with whatever stands in memory it does not own; the text says what.
+    Undefined(&'static str),
 }
 
 /// The counters and budgets of one VM; part of every snapshot.
@@ -93,7 +95,7 @@ impl Meter {
                 self.add_text(&times);
             }
             Doom::Steps => {
-                self.set_text("production would hang here: pattern matching took more than ", "");
+                self.set_text("production would hang here: native code took more than ", "");
                 let steps = format!("{} steps in one call (--c-steps)", self.c_steps);
                 self.add_text(&steps);
             }
@@ -102,6 +104,7 @@ impl Meter {
             }
             Doom::Panic => self.set_text("internal error", ""),
             Doom::Assertion(text) => self.set_text("production would crash here: ", text),
+            Doom::Undefined(text) => self.set_text("what production does here is undefined: ", text),
         }
     }
 

@@ -189,7 +189,7 @@ fn recursion_ends_in_lua_words() {
 #[test]
 fn patterns_that_never_end_are_told() {
     let words =
-        "production would hang here: pattern matching took more than 1000000 steps in one call (--c-steps)";
+        "production would hang here: native code took more than 1000000 steps in one call (--c-steps)";
     for body in [
         "return #('a'):rep(50):match('.-.-.-.-.-.-.-.-x')",
         "return ('a'):rep(10000):find('.-.-.-b')",
