@@ -6,8 +6,9 @@
 
 mod circular_buffer;
 mod cjson;
-#[allow(dead_code, reason = "used by the modules that follow")]
+mod hyperloglog;
 mod object;
+mod sketch;
 
 use crate::sandbox::NativeModule;
 
@@ -16,4 +17,5 @@ use crate::sandbox::NativeModule;
 pub const BUILTIN: &[NativeModule] = &[
     circular_buffer::MODULE,
     cjson::MODULE,
+    hyperloglog::MODULE,
 ];
