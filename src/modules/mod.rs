@@ -4,18 +4,22 @@
 //! arena, its behaviour, output and preservation formats production's. A module knows the VM and the sandbox's
 //! protocol for userdata; messages and pipelines are none of its business.
 
+mod bloom_filter;
 mod circular_buffer;
 mod cjson;
 mod hyperloglog;
 mod object;
 mod sketch;
+mod xxhash;
 
 use crate::sandbox::NativeModule;
 
 /// Every module of this build.
 #[rustfmt::skip]
 pub const BUILTIN: &[NativeModule] = &[
+    bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
     hyperloglog::MODULE,
+    xxhash::MODULE,
 ];
