@@ -7,6 +7,8 @@
 mod bloom_filter;
 mod circular_buffer;
 mod cjson;
+mod cuckoo_filter;
+mod cuckoo_filter_expire;
 mod hyperloglog;
 mod object;
 mod sketch;
@@ -20,6 +22,8 @@ pub const BUILTIN: &[NativeModule] = &[
     bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
+    cuckoo_filter::MODULE,
+    cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
     xxhash::MODULE,
 ];
