@@ -1,0 +1,71 @@
+require "string"
+require "table"
+require "math"
+local out = {}
+local function quote(s)
+    return '"' .. string.gsub(s, '[%c\127-\255"\\]', function(c) return string.format("\\%03d", string.byte(c)) end) .. '"'
+end
+local function text(v)
+    if type(v) == "string" then return quote(v) end
+    if type(v) == "number" then return string.format("%.17g", v) end
+    if type(v) == "boolean" or v == nil then return tostring(v) end
+    return "<" .. type(v) .. ">"
+end
+local function say(label, ...)
+    local list = {}
+    for i = 1, select("#", ...) do list[i] = text((select(i, ...))) end
+    out[#out + 1] = label .. ": " .. table.concat(list, " ")
+end
+local function try(label, f, ...) say(label, pcall(f, ...)) end
+local function names(label, t)
+    local list = {}
+    for k, v in pairs(t) do list[#list + 1] = tostring(k) .. "=" .. type(v) end
+    say(label, table.concat(list, " "))
+end
+local seed = 12345
+local function draw(n)
+    seed = (seed * 1103515245 + 12345) % 2147483648
+    return math.floor(seed / 65536) % n
+end
+local function flush() inject_payload("txt", "result", table.concat(out, "\n"), "\n") out = {} end
+local function bytes(n)
+    local list = {}
+    for i = 1, n do list[i] = string.char(draw(256)) end
+    return table.concat(list)
+end
+local KEYS = {"", "a", "\0", "\0\0", "a\0b", "\255\254", "1", 1, -1, 0, -0, 1 / -math.huge, 0 / 0, -(0 / 0), 1 / 0, -1 / 0, 1.5, 1e300, 5e-324, 2 ^ 53}
+function process_message() return 0 end
+
+require "cuckoo_filter_expire"
+function timer_event(ns, shutdown)
+    if not shutdown then return end
+    math.randomseed(99)
+    local filters = {cuckoo_filter_expire.new(300, 1), cuckoo_filter_expire.new(2000, 5), cuckoo_filter_expire.new(10000, 60)}
+    local function key()
+        local kind = draw(4)
+        if kind == 0 then return draw(3000) end
+        if kind == 1 then return draw(1000) / 7 end
+        if kind == 2 then return "key " .. draw(5000) end
+        return bytes(draw(3))
+    end
+    local new, deltas, known, intervals, deleted, full, now = 0, 0, 0, 0, 0, 0, 1e18
+    for n = 1, 60000 do
+        local c, what = filters[1 + draw(3)], draw(10000)
+        now = now + draw(10) * 1e9
+        if what < 6000 then
+            local ok, added, delta = pcall(c.add, c, key(), now - (draw(10) == 0 and draw(300) * 60e9 or 0))
+            if not ok then full = full + 1
+            elseif added then new = new + 1
+            else deltas = (deltas * 7 + (delta or 999)) % 1000003 end
+        elseif what < 8500 then
+            local found, interval = c:query(key())
+            if found then known = known + 1 intervals = (intervals * 7 + interval) % 1000003 end
+        elseif what < 9900 then if c:delete(key()) then deleted = deleted + 1 end
+        elseif what < 9980 then say("so far", n, new, deltas, known, intervals, deleted, full, c:count(), c:current_interval())
+        elseif what < 9985 then now = now + draw(32768) * 60e9
+        elseif what < 9987 then c:clear()
+        else pcall(c.fromstring, c, draw(100), "refused") end
+    end
+    for i = 1, 3 do say("end " .. i, filters[i]:count(), filters[i]:current_interval()) end
+    flush()
+end
