@@ -65,6 +65,7 @@ fn main() {
             _ => {}
         }
     }
+    sketches(&seeds);
     for (name, text) in [
         (
             "nested",
@@ -80,6 +81,19 @@ fn main() {
         ),
     ] {
         seeds.put("state_file", name, &[text.as_bytes()]);
+    }
+}
+
+/// Operations of every kind, with keys and texts between them (`fuzz_targets/sketches.rs`).
+fn sketches(seeds: &Seeds) {
+    for (number, first) in (0..8_u8).enumerate() {
+        let mut bytes = Vec::new();
+        for n in 0..60 {
+            let length = (n * 7 + first) % 23;
+            bytes.extend_from_slice(&[n.wrapping_mul(5).wrapping_add(first), length]);
+            bytes.extend((0..length).map(|it| it.wrapping_mul(n) ^ first));
+        }
+        seeds.put("sketches", &format!("operations-{number}"), &[&bytes]);
     }
 }
 

@@ -14,7 +14,7 @@ use xxhash_rust::xxh32::xxh32;
 
 use super::{
     object::{Class, Object, fill},
-    sketch::{self, Key},
+    sketch::{self, Key, spend_bytes},
 };
 use crate::{
     sandbox::{
@@ -118,8 +118,11 @@ fn size_for(items: c_int, probability: f64) -> Head {
 
 /// The bytes and masks of a key's bits.
 #[inline]
-fn bits<'l>(filter: Filter<'l>, key: &[u8]) -> impl Iterator<Item = (&'l Cell<u8>, u8)> {
+fn bits<'l>(lua: Lua<'_>, filter: Filter<'l>, key: &[u8]) -> impl Iterator<Item = (&'l Cell<u8>, u8)> {
     let Head { bits, hashes, .. } = filter.head().get();
+    if key.len() > sketch::LONG_KEY {
+        spend_bytes(lua, key.len() * hashes as usize);
+    }
     let cells = filter.cells::<u8>();
     (0..hashes).map(move |seed| {
         let bit = u64::from(xxh32(key, seed)) % bits;
@@ -131,7 +134,7 @@ host_call! {
     fn add(lua) {
         let filter = check_self(lua, 2);
         let mut is_new = false;
-        for (byte, mask) in bits(filter, Key::check(lua).bytes()) {
+        for (byte, mask) in bits(lua, filter, Key::check(lua).bytes()) {
             let old = byte.get();
             is_new |= old & mask == 0;
             byte.set(old | mask);
@@ -148,7 +151,7 @@ host_call! {
 host_call! {
     fn query(lua) {
         let filter = check_self(lua, 2);
-        let is_known = bits(filter, Key::check(lua).bytes()).all(|(byte, mask)| byte.get() & mask != 0);
+        let is_known = bits(lua, filter, Key::check(lua).bytes()).all(|(byte, mask)| byte.get() & mask != 0);
         lua.push_boolean(is_known);
         1
     }
@@ -170,7 +173,7 @@ host_call! {
     fn clear(lua) {
         let filter = check_self(lua, 1);
         let cells = filter.cells::<u8>();
-        lua.spend(cells.len() as u64 / 16);
+        spend_bytes(lua, cells.len());
         for cell in cells {
             cell.set(0);
         }

@@ -77,6 +77,8 @@ impl<'l, H: Pod> Object<'l, H> {
             place.cast::<u8>().add(Self::HEAD).write_bytes(0, tail);
             Object { place: NonNull::new_unchecked(place), tail, life: PhantomData }
         };
+        // Paid for only now, so that a size no VM has room for is refused for that reason.
+        lua.spend(tail as u64 / 16);
         lua.metatable_named(class.name);
         lua.set_metatable(-2);
         object

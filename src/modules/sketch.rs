@@ -13,6 +13,15 @@ use crate::{
     vm::{Lua, Type},
 };
 
+/// Keys longer than this are paid for; hashing shorter ones costs no more than the call.
+pub const LONG_KEY: usize = 256;
+
+/// Pays for work on that many bytes, at sixteen a step.
+#[inline]
+pub fn spend_bytes(lua: Lua<'_>, count: usize) {
+    lua.spend(count as u64 / 16);
+}
+
 /// A key to be hashed. Numbers are their eight bytes, so that 1 and "1" are two keys, and so are 0 and -0.
 #[derive(Clone, Copy)]
 pub enum Key<'l> {
@@ -27,7 +36,13 @@ impl<'l> Key<'l> {
     #[inline]
     pub fn at(lua: Lua<'l>, n: c_int) -> Option<Key<'l>> {
         match lua.type_at(n) {
-            Type::String => Some(Key::Text(lua.check_bytes(n))),
+            Type::String => {
+                let text = lua.check_bytes(n);
+                if text.len() > LONG_KEY {
+                    spend_bytes(lua, text.len());
+                }
+                Some(Key::Text(text))
+            }
             Type::Number => Some(Key::Number(lua.check_number(n).to_le_bytes())),
             _ => None,
         }
@@ -55,6 +70,7 @@ impl<'l> Key<'l> {
 /// The bytes at argument `n` of a `fromstring`, if there are `expected` of them. C prints both as `int`.
 pub fn check_state(lua: Lua<'_>, n: c_int, expected: usize) -> &[u8] {
     let bytes = lua.check_bytes(n);
+    spend_bytes(lua, bytes.len());
     if bytes.len() != expected {
         let (found, expected) = (bytes.len() as i32, expected as i32);
         lua.raise(format_args!("fromstring() bytes found: {found}, expected {expected}"));

@@ -204,6 +204,45 @@ fn patterns_that_never_end_are_told() {
 }
 
 #[test]
+fn sketches_that_read_what_is_not_theirs_are_told() {
+    check(
+        r"require 'string' require 'hyperloglog' local h = hyperloglog.new()
+        h:fromstring('HYLL\255' .. ('\0'):rep(10) .. '\128' .. ('x'):rep(12288))
+        while true do pcall(h.count, h) end",
+        "what production does here is undefined: a hyperloglog with encoding 255 is counted from memory behind it",
+    );
+    for method in ["add", "query", "delete"] {
+        check(
+            &format!(
+                "require 'cuckoo_filter' local c = cuckoo_filter.new(7) while true do pcall(c.{method}, c, 'x') end"
+            ),
+            "production would crash here: a cuckoo_filter for less than 8 items reads far outside its memory",
+        );
+    }
+}
+
+/// Every one of these loops over all of a filter.
+#[test]
+fn sketches_that_never_end_are_told() {
+    let words =
+        "production would hang here: native code took more than 1000000 steps in one call (--c-steps)";
+    for body in [
+        "require 'cuckoo_filter_expire' local c = cuckoo_filter_expire.new(1000, 1) c:add('x', 1e18)
+        for i = 1, 1e9 do c:add('x', 1e18 + i * 60e9) end",
+        "require 'string' require 'cuckoo_filter_expire' local c = cuckoo_filter_expire.new(1000, 1)
+        c:fromstring(1e9, ('x'):rep(5120)) while true do c:add('x', 0) end",
+        "require 'cuckoo_filter_expire' local c = cuckoo_filter_expire.new(1000, 1) while true do c:clear() end",
+        "require 'cuckoo_filter' local c = cuckoo_filter.new(1000) while true do pcall(c.clear, c) end",
+        "require 'bloom_filter' local b = bloom_filter.new(1000, .1) while true do b:clear() end",
+        "require 'hyperloglog' local h = hyperloglog.new() while true do h:clear() h:count() end",
+        "require 'hyperloglog' local h, g = hyperloglog.new(), hyperloglog.new() while true do h:merge(g) end",
+        "require 'hyperloglog' local h = hyperloglog.new() while true do hyperloglog.count(h, h) end",
+    ] {
+        check_with(body, "instruction_limit = 0", 1_000_000, words);
+    }
+}
+
+#[test]
 fn patterns_too_deep_for_production_are_told() {
     let words = "production would crash here: pattern too complex, C stack overflow";
     check_with(

@@ -276,6 +276,65 @@ fn circular_buffers() {
     );
 }
 
+#[test]
+fn hyperloglogs() {
+    check_all(
+        "require 'string' require 'hyperloglog' h = hyperloglog.new() g = hyperloglog.new() h:add('x') saved = tostring(h)",
+        &[
+            "local a = hyperloglog.new() a:add(1)",
+            "local a = {h:add('a key'), h:count(), hyperloglog.count(h, g), h:merge(g), h:clear()}",
+            "local a = tostring(h) .. tostring(g)",
+            "h:fromstring(saved) g:fromstring(saved)",
+            "inject_payload('bin', 'name', h)",
+            "inject_message({Fields = {a = {value = h}}})",
+            "local a = {pcall(h.fromstring, h, 'x'), pcall(h.add, h, {}), pcall(h.count, saved)}",
+        ],
+    );
+}
+
+#[test]
+fn bloom_filters() {
+    check_all(
+        "require 'string' require 'bloom_filter' b = bloom_filter.new(10, .1)",
+        &[
+            "local a = bloom_filter.new(100, .01) a:add(1)",
+            "local a = {b:add('a key'), b:query('a key'), b:count(), b:clear()}",
+            "b:fromstring(5, ('x'):rep(6)) b:fromstring(123456)",
+            "local a = {pcall(b.fromstring, b, 'x'), pcall(b.add, b, {}), pcall(bloom_filter.new, 1, 2)}",
+        ],
+    );
+}
+
+#[test]
+fn cuckoo_filters() {
+    check_all(
+        "require 'string' require 'cuckoo_filter' require 'cuckoo_filter_expire'
+        c = cuckoo_filter.new(8) e = cuckoo_filter_expire.new(512, 1)",
+        &[
+            "local a = cuckoo_filter.new(100) a:add(1)",
+            "local a = {c:add('a key'), c:query('a key'), c:count(), c:delete('a key'), c:clear()}",
+            "for i = 1, 10 do pcall(c.add, c, i) end",
+            "c:fromstring(5, ('x'):rep(16), 1) c:fromstring(5, 6, 7)",
+            "local a = {pcall(c.fromstring, c, 1, 'x', 1), pcall(c.add, c, {}), pcall(cuckoo_filter.new, 1)}",
+            "local a = cuckoo_filter_expire.new(1000, 60) a:add(1, 2e18)",
+            "local a = {e:add('a key', 1e18), e:query('a key'), e:count(), e:current_interval(), e:delete('a key')}",
+            "e:clear() e:fromstring(500, ('x'):rep(2560)) e:add('x', 1e18)",
+            "local a = {pcall(e.fromstring, e, 1, 'x'), pcall(e.add, e, {}, 1), pcall(cuckoo_filter_expire.new, 1, 1)}",
+        ],
+    );
+}
+
+#[test]
+fn hashes() {
+    check_all(
+        "require 'string' require 'xxhash'",
+        &[
+            "local a = {xxhash.h32('x'), xxhash.h64(1, 2), xxhash.h32(('x'):rep(1000), 3)}",
+            "local a = {pcall(xxhash.h32, {}), pcall(xxhash.h64, 1, -1)}",
+        ],
+    );
+}
+
 /// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn a_script_that_catches_goes_on() {

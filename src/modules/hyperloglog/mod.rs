@@ -18,7 +18,7 @@ use bytemuck::{Pod, Zeroable};
 use self::registers::{COUNT, Registers, SIZE};
 use super::{
     object::{Class, Object, fill},
-    sketch::{self, Key},
+    sketch::{self, Key, spend_bytes},
 };
 use crate::{
     sandbox::{
@@ -186,6 +186,7 @@ host_call! {
 host_call! {
     fn clear(lua) {
         let sketch = check_self(lua, 1);
+        spend_bytes(lua, TEXT);
         for cell in sketch.cells::<u8>() {
             cell.set(0);
         }
@@ -218,6 +219,7 @@ fn text(sketch: Sketch<'_>) -> impl Iterator<Item = u8> {
 host_call! {
     fn tostring(lua) {
         let sketch = check_self(lua, 1);
+        spend_bytes(lua, TEXT);
         lua.work(|context| {
             context.scratch.clear();
             context.scratch.extend(text(sketch));
