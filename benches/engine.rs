@@ -13,7 +13,7 @@ use cepshim::{
     event::RecordId,
     matcher::Matcher,
     message::{Message, MessageIndex, render},
-    pipeline::{FilterContext, FilterSpec, Harness, HostConfig},
+    pipeline::{FilterContext, FilterSpec, Harness, HostConfig, NativeModules},
     system::System,
     vm::DEFAULT_C_STEPS,
 };
@@ -108,6 +108,7 @@ fn start(workload: &str) -> Harness {
         system: &System::fixed(),
         log_level: 6,
         c_steps: DEFAULT_C_STEPS,
+        native_modules: &NativeModules::BuiltIn,
         start_ns: 0,
         first_slot: 0,
         rehearse: false,

@@ -5,7 +5,7 @@
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -35,6 +35,7 @@ fn plugin(setup: &str, call: &str) -> AnalysisPlugin {
         seed: 1,
         c_steps: u64::MAX,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };

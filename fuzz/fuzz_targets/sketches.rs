@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, Preserved, Sink, StateFile},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, CreateError, Preserved, Sink, StateFile},
     vm::Place,
 };
 use libfuzzer_sys::fuzz_target;
@@ -110,6 +110,7 @@ fn create(state: Option<&[u8]>) -> Result<AnalysisPlugin, CreateError> {
             seed: 1,
             c_steps: 3_000_000,
             modules: modules::BUILTIN,
+            native_modules: &NativeModules::BuiltIn,
             first_slot: 0,
             start_ns: 0,
         },

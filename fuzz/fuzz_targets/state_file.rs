@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use cepshim::{
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, StateFile},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, StateFile},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -44,6 +44,7 @@ fuzz_target!(|state: &[u8]| {
         seed: 1,
         c_steps: 100_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };

@@ -4,7 +4,7 @@
 //! * `cfg`: keys, types and limits of the configuration. Its text is evaluated, as production does: it is Lua.
 //! * `expression`: the matcher, and where its language does not mean what it seems to.
 //! * `script`: what the Lua script asks of the sandbox, on top of `lua` (tokens) and `scope` (what names mean).
-//! * `modules`: where `require` would find a module, and production's words where it would not.
+//! * `modules`: where `require` would find a module: the sandbox's search, set up for a filter that does not run.
 //! * `finding`, `render`: a finding, and findings as text or JSON. Nothing here prints.
 //!
 //! The script is compiled and read, never run: a filter is checked before anybody trusts it. So rules are careful.

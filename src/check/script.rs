@@ -2,22 +2,22 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ffi::CStr,
+    ffi::{CStr, OsString},
     fs,
     ops::Range,
+    os::unix::ffi::OsStringExt as _,
     path::PathBuf,
 };
 
 use super::{
     cfg,
     finding::{Finding, Severity, Source},
-    lua, modules,
-    modules::Found,
-    scope,
+    lua, modules, scope,
     scope::{Argument, Initial, Script, Target, Use},
 };
 use crate::{
     pipeline::{HostConfig, hindsight_config::PluginConfig},
+    sandbox::search::{Found, Missing},
     vm::{DEFAULT_C_STEPS, Meter, Vm, VmOptions},
 };
 
@@ -242,24 +242,33 @@ impl World {
         findings: &mut Vec<Finding>,
     ) {
         self.globals.insert(name.split('.').next().unwrap_or_default().to_owned());
-        let mut refuse = |rule, message| {
-            findings.push(source.at(script.tokens[it.token].span.clone(), rule, Severity::Error, message));
-        };
-        match modules::find(name, host.analysis_lua_path.as_deref(), host.analysis_lua_cpath.as_deref()) {
-            Found::Standard => {
+        let refused =
+            |rule, message| source.at(script.tokens[it.token].span.clone(), rule, Severity::Error, message);
+        let search = modules::search(host);
+        match search.find(name.as_bytes()) {
+            Found::Standard(_) => {
                 self.libraries.insert(name.to_owned());
             }
-            Found::Native => {}
-            Found::Disabled(message) => refuse("module-disabled", message),
-            Found::Missing(message) => refuse("module-not-found", message),
-            Found::File(file) => {
+            Found::Native(_) | Found::Library(_) => {}
+            Found::Nothing(missing) => {
+                let rule = if missing == Missing::Disabled { "module-disabled" } else { "module-not-found" };
+                let text = missing.text(name.as_bytes());
+                let finding = refused(rule, String::from_utf8_lossy(&text).into_owned());
+                findings.push(match search.advice(name.as_bytes()) {
+                    Some(advice) => finding.with_help(advice.to_string()),
+                    None => finding,
+                });
+            }
+            Found::Lua(file) => {
+                let file = PathBuf::from(OsString::from_vec(file));
                 if self.seen.len() >= MAX_MODULES || !self.seen.insert(file.clone()) {
                     return;
                 }
                 let text = match fs::read(&file) {
                     Ok(text) => text,
                     Err(error) => {
-                        refuse("file-unreadable", format!("{} cannot be read: {error}", file.display()));
+                        let message = format!("{} cannot be read: {error}", file.display());
+                        findings.push(refused("file-unreadable", message));
                         return;
                     }
                 };

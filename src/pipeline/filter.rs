@@ -15,7 +15,7 @@ use crate::{
     matcher::Matcher,
     message::Message,
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, Preserved, Sink, StateFile, TraceFrame},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, Preserved, Sink, StateFile, TraceFrame},
     system::System,
     vm::Place,
 };
@@ -42,6 +42,8 @@ pub struct FilterContext<'a> {
     pub log_level: u8,
     /// Budget of pattern-matching steps per call.
     pub c_steps: u64,
+    /// Which modules may be loaded from shared libraries.
+    pub native_modules: &'a NativeModules,
     /// The clock before the first record, in nanoseconds: its Timestamp.
     pub start_ns: i64,
     /// The first 4 GiB slot to try for a VM's memory.
@@ -90,6 +92,8 @@ pub struct FilterReport {
     pub error: Option<Vec<u8>>,
     /// Where in Lua the error came from, innermost first.
     pub trace: Vec<SourceLine>,
+    /// What to do about it, where a `require` failed.
+    pub advice: Option<String>,
     /// The call and record that ended it.
     pub ended: Option<(Callback, RecordId)>,
     /// Records it was shown.
@@ -319,6 +323,7 @@ impl Filter {
             seed: context.system.seed,
             c_steps: context.c_steps,
             modules: modules::BUILTIN,
+            native_modules: context.native_modules,
             first_slot: context.first_slot,
             start_ns: context.start_ns,
         };
@@ -340,6 +345,7 @@ impl Filter {
             }
             Err(error) => {
                 self.report.trace = error.trace().iter().map(source_line).collect();
+                self.report.advice = error.advice().map(ToString::to_string);
                 self.log(
                     observer,
                     3,
@@ -532,6 +538,7 @@ impl Filter {
         self.report.outcome = Outcome::Terminated;
         self.report.ended = Some((callback, record));
         self.report.trace = plugin.trace().iter().map(source_line).collect();
+        self.report.advice = plugin.advice().map(|it| it.to_string());
         self.gather(&plugin);
         self.report.state = if self.bad_state { None } else { self.initial_state.clone() };
         let text = [b"terminated: ", &error[..]].concat();
@@ -615,6 +622,7 @@ impl FilterReport {
             failure: None,
             error: None,
             trace: Vec::new(),
+            advice: None,
             ended: None,
             messages_read: 0,
             messages_matched: 0,

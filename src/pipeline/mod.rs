@@ -17,3 +17,5 @@ mod rehearse;
 pub use filter::{CreateFailure, FilterContext, FilterReport, FilterSpec, Outcome, plugin_name};
 pub use harness::Harness;
 pub use hindsight_config::HostConfig;
+
+pub use crate::sandbox::NativeModules;

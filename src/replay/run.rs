@@ -14,7 +14,7 @@ use crate::{
     event::{Flow, Observer, RecordId},
     matcher::Selection,
     message::Message,
-    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig},
+    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, NativeModules},
     system::System,
 };
 
@@ -36,6 +36,8 @@ pub struct Options {
     pub log_level: u8,
     /// Budget of pattern-matching steps per call.
     pub c_steps: u64,
+    /// Which modules may be loaded from shared libraries.
+    pub native_modules: NativeModules,
     /// Measures the wall-clock cost of every call.
     pub measure: bool,
     /// Set to end the run after the message being processed.
@@ -165,6 +167,7 @@ impl Running<'_> {
             system: &options.system,
             log_level: options.log_level,
             c_steps: options.c_steps,
+            native_modules: &options.native_modules,
             start_ns,
             first_slot: 0,
             rehearse: false,

@@ -300,6 +300,9 @@ pub fn termination(
             let _ = writeln!(res, "      {}:{}", safe(&frame.chunk), frame.line);
         }
     }
+    if let Some(advice) = &filter.advice {
+        let _ = writeln!(res, "    hint: {}", safe(advice.as_bytes()));
+    }
     if filter.outcome == Outcome::Terminated {
         let _ = writeln!(res, "    limits used: {}", limits_used(filter));
         if let Some(hint) = hint(error) {

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_int};
 
 use super::{
     host::{host, of_context},
-    native,
+    native, native_abi,
     output::{Full, OutputBuffer},
     uuid,
 };
@@ -409,10 +409,7 @@ fn write_userdata(lua: Lua<'_>, count: usize, representation: Option<&[u8]>) -> 
     out(lua).key(TAG_BYTES, LENGTH)?;
     let start = out(lua).len();
     out(lua).varint(0)?;
-    let buffer: *mut OutputBuffer = out(lua);
-    lua.push_light(buffer.cast());
-    let result = lua.call_in_frame(function);
-    lua.pop(1);
+    let result = native_abi::call_with_buffer(lua, function);
     if result != 0 {
         return Err(fail(lua, format_args!("userdata output callback failed: {result}")));
     }

@@ -7,7 +7,13 @@
 
 use std::{ffi::CString, ptr::NonNull};
 
-use super::{output::OutputBuffer, resource::Resources, uuid::UuidSource};
+use super::{
+    native_abi::Guests,
+    output::OutputBuffer,
+    resource::Resources,
+    search::{NativeModules, Search},
+    uuid::UuidSource,
+};
 use crate::{
     message::Message,
     vm::{Context, Lua, Place},
@@ -88,8 +94,14 @@ pub struct Host {
     pub removed_entries: &'static [(&'static str, &'static str)],
     /// The native modules this build has.
     pub modules: &'static [NativeModule],
+    /// Which modules may be loaded from shared libraries.
+    pub native_modules: NativeModules,
     /// What native modules keep outside the arena.
     pub resources: Resources,
+    /// What is kept for modules from shared libraries.
+    pub guests: Guests,
+    /// The last `require` that failed: the module, and the text raised.
+    pub failed_require: Option<(Vec<u8>, Vec<u8>)>,
     /// Text on its way into Lua: host functions put it together here, because their frames must not own it.
     pub scratch: Vec<u8>,
     /// The name that goes with it.
@@ -140,7 +152,10 @@ impl Host {
             disabled_modules: &[],
             removed_entries: &[],
             modules: &[],
+            native_modules: NativeModules::BuiltIn,
             resources: Resources::default(),
+            guests: Guests::none(),
+            failed_require: None,
             scratch: Vec::new(),
             scratch_name: CString::default(),
             trace: Vec::new(),
@@ -176,6 +191,17 @@ impl Host {
         }
         let _loan = Loan(host);
         call()
+    }
+
+    /// What decides which modules are found.
+    pub fn search(&self) -> Search<'_> {
+        Search {
+            disabled: self.disabled_modules,
+            path: self.path.as_deref(),
+            cpath: self.cpath.as_deref(),
+            modules: self.modules,
+            native_modules: &self.native_modules,
+        }
     }
 
     /// The message of the running call.

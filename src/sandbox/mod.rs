@@ -4,8 +4,10 @@
 //! * [`plugin`]: the life of a plugin: created, called, terminated, destroyed.
 //! * [`api`]: the functions scripts call, one file each, with [`output`], [`encode`] and [`zero_copy`] behind them.
 //! * [`require`]: loading modules, and what is kept out.
+//! * [`search`]: where modules are found, and what to do where they are not.
 //! * [`state`]: preserved data, written and restored in production's format.
 //! * [`native`]: the protocol native modules follow; which of them exist is for the layers above to say.
+//! * `native_abi`: production's interface for C modules from shared libraries.
 //! * [`resource`]: what native modules keep outside the arena.
 //! * [`host`]: everything mutable outside the VM, in one cloneable structure.
 //!
@@ -19,10 +21,12 @@ pub mod config;
 mod encode;
 pub mod host;
 pub mod native;
+mod native_abi;
 pub mod output;
 pub mod plugin;
 mod require;
 pub mod resource;
+pub mod search;
 pub mod state;
 mod uuid;
 mod zero_copy;
@@ -33,4 +37,5 @@ pub use plugin::{
     AnalysisOptions, AnalysisPlugin, CreateError, Limits, Snapshot, StateFile, TraceFrame, Usage,
 };
 pub use resource::Pinned;
+pub use search::NativeModules;
 pub use state::Preserved;

@@ -12,7 +12,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use super::host::host;
+use super::native_abi::call_with_buffer;
 use crate::vm::{HostFn, Lua};
 
 const OUTPUT: &CStr = c"lsb_output";
@@ -70,10 +70,8 @@ pub fn zero_copy_function(lua: Lua<'_>, index: c_int) -> Option<HostFn> {
 /// Appends the userdata at `index` to the output buffer; whether it fitted.
 pub fn call_output(lua: Lua<'_>, function: HostFn, index: c_int) -> bool {
     lua.push_value(index);
-    let buffer: *mut super::output::OutputBuffer = &raw mut host(lua).state.output;
-    lua.push_light(buffer.cast());
-    let failed = lua.call_in_frame(function) != 0;
-    lua.pop(2);
+    let failed = call_with_buffer(lua, function) != 0;
+    lua.pop(1);
     !failed
 }
 

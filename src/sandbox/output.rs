@@ -51,6 +51,17 @@ impl OutputBuffer {
         self.bytes.truncate(len);
     }
 
+    /// Replaces everything written by what a native module left in its own buffer, which kept the limit itself.
+    pub fn replace(&mut self, written: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(written);
+    }
+
+    /// The most bytes it may hold, 0 for no limit.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Takes the limit off, as production does before it preserves.
     pub fn unlimit(&mut self) {
         self.limit = 0;

@@ -2,12 +2,22 @@
 //!
 //! The order is production's: refused names, loaded modules, standard libraries, the Lua path, then the path of
 //! native modules. A native module of ours answers at the place of production's C searcher: after the Lua path and
-//! only if `cpath` is configured, so that scripts see the same module from the same configuration.
+//! only if `cpath` is configured, so that scripts see the same module from the same configuration. The search itself is
+//! in [`search`](super::search).
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 
-use super::host::{Host, NativeModule, host};
-use crate::vm::{GLOBALS, Lua, REGISTRY, Type, host_call, lib, lua::until_nul};
+use super::{
+    host::{Host, host},
+    native_abi,
+    search::{Found, load_error},
+};
+use crate::vm::{
+    GLOBALS, HostFn, Lua, REGISTRY, Type,
+    dynamic::{self, LoadError},
+    host_call,
+    lua::until_nul,
+};
 
 /// The registry's table of loaded modules.
 const LOADED: &CStr = c"_LOADED";
@@ -36,7 +46,8 @@ host_call! {
     fn require(lua) {
         let name = until_nul(lua.check_bytes(1));
         if host(lua).disabled_modules.iter().any(|it| it.as_bytes() == name) {
-            lua.raise_parts(&[b"module '", name, b"' disabled"]);
+            // Refused before anything loaded is looked at; the search has the words.
+            find_loader(lua, name);
         }
         lua.set_top(1);
         lua.get_field(REGISTRY, LOADED);
@@ -48,8 +59,6 @@ host_call! {
             }
             return 1;
         }
-        // Index 4 gathers what to say if no place has the module.
-        lua.push_bytes(b"");
         find_loader(lua, name);
         lua.push_bytes(name);
         lua.push_light(sentinel());
@@ -91,119 +100,63 @@ fn remove_entries(lua: Lua<'_>, library: &[u8]) {
     }
 }
 
+/// What became of the search, with a text in the host's scratch.
+#[derive(Clone, Copy)]
+enum Step {
+    /// This function opens the module.
+    Open(HostFn),
+    /// This function of a shared library opens the module.
+    OpenForeign(HostFn),
+    /// The file called like the scratch text is the module.
+    Compile,
+    /// There is none, for the reason in the scratch text.
+    Raise { has_place: bool },
+}
+
 /// Leaves the function that loads `name` on top, or raises what was tried.
 fn find_loader(lua: Lua<'_>, name: &[u8]) {
-    if let Some(open) = lib::opener(name) {
-        lua.push_fn(open);
-        return;
-    }
-    if find_file(lua, name, b"path", |host| host.path.as_deref()) {
-        load_lua_module(lua, name);
-        return;
-    }
-    lua.concat(2);
-    // Production's all-in-one searcher: the root of a dotted name.
-    let module = native_module(lua, name);
-    let found = find_native(lua, name, name, module);
-    if found {
-        return;
-    }
-    lua.concat(2);
-    if let Some(dot) = memchr::memchr(b'.', name) {
-        if find_native(lua, &name[..dot], name, module) {
-            return;
+    // The search opens files and owns texts, so it runs outside the frame.
+    let step = lua.work(|context| find(super::host::of_context(context), name));
+    match step {
+        Step::Open(open) => lua.push_fn(open),
+        Step::OpenForeign(open) => {
+            native_abi::welcome(lua);
+            lua.push_fn(open);
         }
-        lua.concat(2);
-    }
-    let tried = lua.to_bytes(-1).unwrap_or_default();
-    lua.raise_parts(&[b"module '", name, b"' not found:", until_nul(tried)]);
-}
-
-/// The module of ours called `name`.
-fn native_module(lua: Lua<'_>, name: &[u8]) -> Option<NativeModule> {
-    host(lua).modules.iter().find(|it| it.name.as_bytes() == name).copied()
-}
-
-/// Searches the templates of `cpath`. Shared libraries are never loaded; a module of ours is found before any file.
-fn find_native(lua: Lua<'_>, file: &[u8], name: &[u8], module: Option<NativeModule>) -> bool {
-    check_name(lua, file);
-    let has_path = host(lua).cpath.is_some();
-    if has_path
-        && let Some(module) = module
-        && (!module.io_only || has_io_modules(lua))
-    {
-        lua.push_fn(module.open);
-        return true;
-    }
-    if find_file(lua, file, b"cpath", |host| host.cpath.as_deref()) {
-        let found = lua.to_bytes(-1).unwrap_or_default();
-        lua.raise_parts(&[
-            b"error loading module '",
-            name,
-            b"' from file '",
-            found,
-            b"':\n\tnative Lua modules are not loaded, and cepshim has no module of its own of that name",
-        ]);
-    }
-    false
-}
-
-/// Production's I/O modules are found only where a template names their folder.
-fn has_io_modules(lua: Lua<'_>) -> bool {
-    let host = host(lua);
-    [&host.path, &host.cpath]
-        .into_iter()
-        .flatten()
-        .any(|it| memchr::memmem::find(it, b"io_modules").is_some())
-}
-
-fn check_name(lua: Lua<'_>, name: &[u8]) {
-    if !name.iter().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.')) {
-        lua.raise_parts(&[b"invalid module name '", name, b"'"]);
-    }
-}
-
-/// Tries each template: true with the file's name on top, or false with the list of files tried on top.
-fn find_file(lua: Lua<'_>, name: &[u8], kind: &[u8], templates: fn(&Host) -> Option<&[u8]>) -> bool {
-    check_name(lua, name);
-    if templates(host(lua)).is_none() {
-        lua.raise_parts(&[
-            b"no '",
-            kind,
-            b"' configuration was specified for the sandbox; external modules have been disabled",
-        ]);
-    }
-    // Text for Lua is put together outside the frame, which must not own it.
-    let found = lua.work(|context| {
-        let host = super::host::of_context(context);
-        let mut tried = Vec::new();
-        let file = search(name, templates(host).unwrap_or_default(), &mut tried);
-        let found = file.is_some();
-        host.scratch = file.unwrap_or(tried);
-        found
-    });
-    lua.push_bytes(&host(lua).scratch);
-    found
-}
-
-/// The first readable file among the templates; `tried` gathers production's words about the others.
-fn search(name: &[u8], templates: &[u8], tried: &mut Vec<u8>) -> Option<Vec<u8>> {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    let path: Vec<u8> = name.iter().map(|&it| if it == b'.' { b'/' } else { it }).collect();
-    for template in templates.split(|&it| it == b';').filter(|it| !it.is_empty()) {
-        let mut file = Vec::new();
-        for &byte in template {
-            if byte == b'?' { file.extend_from_slice(&path) } else { file.push(byte) }
+        Step::Compile => {
+            lua.push_bytes(&host(lua).scratch);
+            load_lua_module(lua, name);
         }
-        if std::fs::File::open(std::ffi::OsStr::from_bytes(&file)).is_ok() {
-            return Some(file);
+        Step::Raise { has_place: true } => lua.raise_parts(&[&host(lua).scratch]),
+        Step::Raise { has_place: false } => {
+            lua.push_bytes(&host(lua).scratch);
+            lua.throw()
         }
-        tried.extend_from_slice(b"\n\tno file '");
-        tried.extend_from_slice(&file);
-        tried.push(b'\'');
     }
-    None
+}
+
+/// Looks for the module, and in shared libraries for its function.
+fn find(host: &mut Host, name: &[u8]) -> Step {
+    let missing = match host.search().find(name) {
+        Found::Standard(open) => return Step::Open(open),
+        Found::Native(module) => return Step::Open(module.open),
+        Found::Lua(file) => {
+            host.scratch = file;
+            return Step::Compile;
+        }
+        Found::Library(library) => match dynamic::load(&library.file, &dynamic::open_function(name)) {
+            Ok(open) => return Step::OpenForeign(open),
+            Err(LoadError::Function(_)) if library.is_root => library.without(name),
+            Err(error) => {
+                host.scratch = load_error(name, &library.file, error.to_string().as_bytes());
+                return Step::Raise { has_place: false };
+            }
+        },
+        Found::Nothing(missing) => missing,
+    };
+    host.scratch = missing.text(name);
+    host.failed_require = Some((name.to_vec(), host.scratch.clone()));
+    Step::Raise { has_place: missing.has_place() }
 }
 
 /// Replaces the file name on top by its compiled chunk.
@@ -235,8 +188,15 @@ fn load_lua_module(lua: Lua<'_>, name: &[u8]) {
         false
     };
     if !loaded {
+        // Production raises this from a loader, whose caller has no line: no place stands in front.
         let reason = lua.to_c_bytes(-1).unwrap_or_default();
-        lua.raise_parts(&[b"error loading module '", name, b"' from file '", file, b"':\n\t", reason]);
+        let text = [&b"error loading module '"[..], name, b"' from file '", file, b"':\n\t", reason];
+        lua.check_stack(text.len() as c_int, c"error text");
+        for part in text {
+            lua.push_bytes(part);
+        }
+        lua.concat(text.len() as c_int);
+        lua.throw();
     }
 }
 

@@ -12,6 +12,7 @@
 //! * [`lib`]: the standard libraries in production's order, some functions replaced; [`stock`] finds the vendored ones.
 //! * [`pattern`], [`rand`], [`date`], [`cformat`]: the parts of C's libraries whose behaviour or determinism is ours,
 //!   written without Lua so that they can be tested alone.
+//! * [`dynamic`]: C modules, for those who ask for them.
 //! * [`layout`]: structures of Lua mirrored and proved at start-up. [`digest`]: a fingerprint of reachable state.
 //!
 //! Invariant: nothing mutable that a filter can reach lives outside the arena and [`Meter`] (plus the sandbox's own
@@ -22,6 +23,7 @@ pub mod cformat;
 mod cint;
 pub mod date;
 mod digest;
+pub mod dynamic;
 pub mod heap;
 mod layout;
 pub mod lib;

@@ -7,6 +7,7 @@
 mod cat;
 mod commands;
 mod damage;
+mod native;
 mod readme;
 mod replay;
 mod report;

@@ -10,7 +10,7 @@ use cepshim::{
     archive::{Options, Reader, Source},
     event::{Event, Flow, Observer, RecordId},
     message::{Message, MessageIndex},
-    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, Outcome},
+    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, NativeModules, Outcome},
     system::{Clock, System},
     vm::DEFAULT_C_STEPS,
 };
@@ -192,6 +192,7 @@ impl Case {
             system: &system,
             log_level,
             c_steps: DEFAULT_C_STEPS,
+            native_modules: &NativeModules::BuiltIn,
             start_ns,
             first_slot,
             rehearse,

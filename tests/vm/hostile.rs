@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use cepshim::{
     event::{Event, Flow, Observer, RecordId},
     message::{Message, MessageIndex},
-    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, Outcome},
+    pipeline::{FilterContext, FilterReport, FilterSpec, Harness, HostConfig, NativeModules, Outcome},
     system::System,
 };
 
@@ -63,6 +63,7 @@ fn run(script: &str, config: &str, c_steps: u64) -> FilterReport {
         system: &system,
         log_level: 6,
         c_steps,
+        native_modules: &NativeModules::BuiltIn,
         start_ns: 0,
         first_slot: 3000,
         rehearse: false,

@@ -4,9 +4,11 @@
 //!   with Lua's words or catches the error; the sandbox, put back to the moment before, does what it always did.
 //! * `hostile`: filters that loop, grow, recurse or lie. Each ends with a text that says why, and the filter beside it
 //!   sees every message.
+//! * `native`: C modules from shared libraries, for those who load them.
 //!
-//! Both also run under memory checkers: see `docs/fuzzing.md`.
+//! The first two also run under memory checkers: see `docs/fuzzing.md`.
 
 mod hostile;
+mod native;
 mod out_of_memory;
 mod support;

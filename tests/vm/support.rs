@@ -5,7 +5,7 @@ use std::{fs, path::Path, thread};
 use cepshim::{
     message::{FieldValues, Message, MessageIndex, OwnedField, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, Sink, StateFile},
+    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, NativeModules, Sink, StateFile},
     vm::Place,
 };
 
@@ -87,6 +87,7 @@ pub fn create(
         seed: 1,
         c_steps: 10_000_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 2000,
         start_ns: 1_700_000_000_000_000_000,
     };

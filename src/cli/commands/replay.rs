@@ -30,7 +30,7 @@ use crate::{
     event::{Event, Flow, Observer, level_name},
     matcher::Matcher,
     message::{Message, MessageIndex, render, write_frame_header},
-    pipeline::{FilterReport, FilterSpec, Outcome, plugin_name},
+    pipeline::{FilterReport, FilterSpec, NativeModules, Outcome, plugin_name},
     project::Flags,
     replay::{self, Options, Replay, Stop, TermCount, Watch},
     report,
@@ -84,6 +84,11 @@ pub struct ReplayArgs {
     /// Steps of pattern matching one call may take [default: 2000000000]
     #[arg(long, value_name = "N")]
     c_steps: Option<u64>,
+    /// Load C modules for Lua 5.1 from shared libraries on lua_cpath: all that are not built in, or exactly those named,
+    /// also in the place of one that is built in. What they do is outside of limits, snapshots and determinism
+    #[arg(long, value_name = "NAME", num_args = 0.., require_equals = true, value_delimiter = ',',
+        value_parser = module_name)]
+    allow_native_modules: Option<Vec<String>>,
     /// Print production's statistics per filter (plugins.tsv), with wall-clock times, to standard error
     #[arg(long)]
     stats: bool,
@@ -97,6 +102,17 @@ pub struct ReplayArgs {
     settings: SettingsArgs,
     #[command(flatten)]
     input: InputArgs,
+}
+
+/// A name as `require` takes it.
+fn module_name(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.'));
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("a module's name is letters, digits, `_` and `.`".to_owned())
+    }
 }
 
 /// Which clock filters see
@@ -249,6 +265,17 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
         ClockArg::Data => System { seed: settings.seed.value, ..System::fixed() },
         ClockArg::Wall => System { seed: settings.seed.value, ..System::real() },
     };
+    let native_modules = match &args.allow_native_modules {
+        None => NativeModules::BuiltIn,
+        Some(names) if names.is_empty() => NativeModules::Load,
+        Some(names) => NativeModules::LoadNamed(names.clone()),
+    };
+    if native_modules != NativeModules::BuiltIn {
+        ui.warning(
+            "native modules may be loaded: their memory and time count for no limit, snapshots do not hold what they \
+             keep, and two runs need not be the same",
+        );
+    }
     let interrupt = Arc::new(AtomicBool::new(false));
     let mut reading = args.input.reading(host.max_message_size as usize);
     reading.interrupt = Interrupt(Arc::clone(&interrupt));
@@ -261,6 +288,7 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
         system,
         log_level: settings.log_level.value.0,
         c_steps: settings.c_steps.value,
+        native_modules,
         measure: args.stats,
         interrupt,
         watch: Arc::new(Watch::default()),

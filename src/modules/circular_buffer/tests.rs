@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use crate::{
     modules::BUILTIN,
-    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, Preserved, Sink, StateFile},
+    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, NativeModules, Preserved, Sink, StateFile},
     vm::Place,
 };
 
@@ -56,6 +56,7 @@ fn create(lua_file: &Path, config: &str, state: Option<&[u8]>) -> Result<Analysi
         start_ns: 0,
         c_steps: u64::MAX,
         modules: BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 1000,
     };
     AnalysisPlugin::create(&options, &mut ())

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, Sink},
+    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, NativeModules, Sink},
     vm::{Doom, Place},
 };
 
@@ -63,6 +63,7 @@ fn create(name: &str, script: &str, config: &str) -> Result<AnalysisPlugin, Crea
         seed: 1,
         c_steps: 1_000_000_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };

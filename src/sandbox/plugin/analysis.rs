@@ -14,15 +14,13 @@ use crate::{
         output::OutputBuffer,
         require,
         resource::Pinned,
+        search::{Advice, DISABLED_MODULES, NativeModules},
         state,
         state::Preserved,
         uuid::UuidSource,
     },
     vm::{Doom, GLOBALS, Image, Lua, Meter, Place, REGISTRY, Type, Vm, VmError, VmOptions, host_call},
 };
-
-/// Modules analysis plugins may not load.
-const DISABLED_MODULES: &[&str] = &["io", "coroutine"];
 
 /// Names taken out of the libraries of analysis plugins.
 const REMOVED_ENTRIES: &[(&str, &str)] = &[
@@ -67,6 +65,8 @@ pub struct AnalysisOptions<'a> {
     pub c_steps: u64,
     /// The native modules this build has.
     pub modules: &'static [NativeModule],
+    /// Which others may be loaded from shared libraries.
+    pub native_modules: &'a NativeModules,
     /// The first 4 GiB slot to try for the VM's memory.
     pub first_slot: usize,
     /// Where the virtual wall clock starts, in nanoseconds since the epoch.
@@ -95,6 +95,8 @@ pub enum CreateError {
         text: Vec<u8>,
         /// Where in Lua it happened, innermost first.
         trace: Vec<TraceFrame>,
+        /// What to do about it where a `require` failed.
+        advice: Option<Advice>,
     },
 }
 
@@ -113,6 +115,14 @@ impl CreateError {
         match self {
             CreateError::Script { trace, .. } => trace,
             _ => &[],
+        }
+    }
+
+    /// What to do about it where a `require` failed.
+    pub fn advice(&self) -> Option<&Advice> {
+        match self {
+            CreateError::Script { advice, .. } => advice.as_ref(),
+            _ => None,
         }
     }
 
@@ -213,7 +223,8 @@ impl AnalysisPlugin {
             let text = plugin.host.state.error.clone();
             let name = plugin.host.name.clone().unwrap_or_default();
             sink.log(3, &name, &text);
-            return Err(CreateError::Script { text, trace: plugin.take_trace() });
+            let advice = plugin.advice();
+            return Err(CreateError::Script { text, trace: plugin.take_trace(), advice });
         }
         Ok(plugin)
     }
@@ -251,6 +262,7 @@ impl AnalysisPlugin {
         host.disabled_modules = DISABLED_MODULES;
         host.removed_entries = REMOVED_ENTRIES;
         host.modules = options.modules;
+        host.native_modules = options.native_modules.clone();
         let vm_options = VmOptions { memory_limit: config.memory_limit, first_slot: options.first_slot };
         let mut vm = Vm::new(vm_options, meter)?;
         vm.context().user = (&raw mut *host).cast();
@@ -470,6 +482,15 @@ impl AnalysisPlugin {
     /// The sandbox's error text.
     pub fn error(&self) -> &[u8] {
         &self.host.state.error
+    }
+
+    /// What to do about the sandbox's error text, where a `require` that failed is in it.
+    pub fn advice(&self) -> Option<Advice> {
+        let (name, text) = self.host.failed_require.as_ref()?;
+        // The error text is cut; the first line says which module it was.
+        let first_line = text.split(|&it| it == b'\n').next()?;
+        memchr::memmem::find(self.error(), first_line)?;
+        self.host.search().advice(name)
     }
 
     /// Where in Lua the termination came from, innermost first.

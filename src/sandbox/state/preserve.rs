@@ -6,8 +6,7 @@ use std::{collections::HashMap, ffi::c_int};
 use crate::{
     sandbox::{
         host::{host, of_context},
-        native,
-        output::OutputBuffer,
+        native, native_abi,
     },
     vm::{GLOBALS, Lua, TableType, Type, Vm, host_call},
 };
@@ -230,10 +229,8 @@ fn save_userdata(lua: Lua<'_>, serialize: crate::vm::HostFn) {
     let key = lua.to_bytes(-1).map_or(std::ptr::null(), <[u8]>::as_ptr);
     lua.insert(-2);
     lua.push_light(key.cast_mut().cast());
-    let buffer: *mut OutputBuffer = &raw mut host(lua).state.output;
-    lua.push_light(buffer.cast());
-    let result = lua.call_in_frame(serialize);
-    lua.pop(2);
+    let result = native_abi::call_with_buffer(lua, serialize);
+    lua.pop(1);
     lua.remove(-2);
     if result == 0 {
         let save = argument(lua);
