@@ -37,8 +37,8 @@ samples:
     cargo run --release --example generate_samples -- sample_data
     cargo test --test samples
 
-# Long runs: every fuzz target ten minutes; conformance, with production's modules if CEPSHIM_PRODUCTION_MODULES names
-# their folder; the sample data four hundred times over through every filter
+# Long runs: every fuzz target ten minutes; conformance, with production's modules if CEPSHIM_PRODUCTION_LUA_PATH says
+# where they are; the sample data four hundred times over through every filter
 soak:
     #!/usr/bin/env bash
     set -euo pipefail

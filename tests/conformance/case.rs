@@ -2,7 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -15,10 +16,11 @@ use cepshim::{
     vm::DEFAULT_C_STEPS,
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{
     normalize::{self, Timestamps},
-    pending::PRODUCTION_MODULES,
+    pending::{PRODUCTION_AREA, production_folders},
 };
 
 /// What a case pins.
@@ -42,8 +44,6 @@ pub struct Case {
     pub directory: PathBuf,
     /// What it pins.
     pub kind: Kind,
-    /// Whether it needs production's Lua modules.
-    pub needs_lua_path: bool,
     description: Value,
     expected: Value,
     input: PathBuf,
@@ -129,7 +129,6 @@ impl Case {
                 Some("stream") => Kind::Stream,
                 _ => Kind::Cat,
             },
-            needs_lua_path: description["needs_lua_path"].as_bool().unwrap_or(false),
             expected: json(&directory.join("expected.json")),
             area,
             directory,
@@ -161,19 +160,31 @@ impl Case {
                 let _ = writeln!(text, "{key} = {}", lua(value));
             }
         }
-        let mut host = HostConfig::load(Path::new("hindsight.cfg"), text.as_bytes(), &mut |_, _| {})
-            .expect("the recorder's configuration is valid");
-        if let (true, Ok(root)) = (self.needs_lua_path, std::env::var(PRODUCTION_MODULES)) {
-            host.analysis_lua_path = host.analysis_lua_path.map(|it| {
-                it.replace("io_modules/", "IO/")
-                    .replace("modules/", &format!("{root}/modules/"))
-                    .replace("IO/", &format!("{root}/io_modules/"))
-            });
-        }
-        host
+        HostConfig::load(Path::new("hindsight.cfg"), text.as_bytes(), &mut |_, _| {})
+            .expect("the recorder's configuration is valid")
     }
 
-    /// Runs the case in the current directory, which must be the case's.
+    /// Makes the folder the case runs in the current one: its own, or, where it uses production's modules, a scratch
+    /// folder as the recorder's was, with links to its files and to production's folders, whose names error texts show.
+    /// The scratch folder is gone when what is returned is dropped.
+    pub fn enter(&self) -> io::Result<Option<TempDir>> {
+        if self.area != PRODUCTION_AREA {
+            std::env::set_current_dir(&self.directory)?;
+            return Ok(None);
+        }
+        let scratch = tempfile::tempdir()?;
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            symlink(entry.path(), scratch.path().join(entry.file_name()))?;
+        }
+        for (name, folder) in production_folders() {
+            symlink(fs::canonicalize(folder)?, scratch.path().join(name))?;
+        }
+        std::env::set_current_dir(&scratch)?;
+        Ok(Some(scratch))
+    }
+
+    /// Runs the case in the current directory, which [`Case::enter`] has made its own.
     pub fn run(&self, first_slot: usize, rehearse: bool) -> Run {
         let host = self.host();
         let log_level = self.description["log_level"].as_u64().unwrap_or(6) as u8;

@@ -6,6 +6,9 @@
 //!    host's memory moved in between, and must come out the same down to the arena's bytes;
 //! 3. *threads*: four threads run the case at other bases, and must agree with each other and with the first.
 //!
+//! Cases of the area `production_modules` need production's modules written in Lua: `CEPSHIM_PRODUCTION_LUA_PATH` says
+//! where they are, and without it each is reported as skipped.
+//!
 //! `cargo test --test conformance -- NAME...` runs the cases whose name contains one of the words. This is not a
 //! libtest binary: cases name files relative to the current directory, so they run one after another in theirs.
 
@@ -56,7 +59,7 @@ fn run(words: &[String]) -> ExitCode {
 
 /// Runs one case in all modes.
 fn check(case: &Case) -> Result<(), String> {
-    std::env::set_current_dir(&case.directory).map_err(|it| it.to_string())?;
+    let _scratch = case.enter().map_err(|it| format!("its folder: {it}"))?;
     let plain = case.run(0, false);
     case.compare(&plain).map_err(|it| format!("plain: {it}"))?;
     let travel = case.run(0, true);
