@@ -5,6 +5,7 @@
 //! * `expression`: the matcher, and where its language does not mean what it seems to.
 //! * `script`: what the Lua script asks of the sandbox, on top of `lua` (tokens) and `scope` (what names mean).
 //! * `modules`: where `require` would find a module: the sandbox's search, set up for a filter that does not run.
+//! * `inventory`: all that it can find, for `doctor`.
 //! * `finding`, `render`: a finding, and findings as text or JSON. Nothing here prints.
 //!
 //! The script is compiled and read, never run: a filter is checked before anybody trusts it. So rules are careful.
@@ -15,6 +16,7 @@ mod cfg;
 mod expression;
 mod filter;
 mod finding;
+mod inventory;
 mod lua;
 mod modules;
 mod render;
@@ -23,4 +25,5 @@ mod script;
 
 pub use filter::{Options, check};
 pub use finding::{Caret, Finding, RULES, Severity};
+pub use inventory::{Module, Sort, inventory};
 pub use render::{render_json, render_text};

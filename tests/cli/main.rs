@@ -7,6 +7,7 @@
 mod cat;
 mod commands;
 mod damage;
+mod modules;
 mod native;
 mod readme;
 mod replay;

@@ -4,16 +4,30 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 
+use super::{
+    cat::FormatArg,
+    settings::{SettingsArgs, host_config},
+};
 use crate::{
+    check::{self, Module, Sort},
     cli::{exit::Status, ui::Ui},
     modules,
-    project::Project,
+    project::{Flags, Project},
     vm::{DEFAULT_C_STEPS, Meter, Vm, VmOptions},
 };
 
 /// Look at this machine and project and say what is amiss
 #[derive(Debug, Args)]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    /// List the modules require can find: built in, stand-ins, and files on lua_path and lua_cpath
+    #[arg(long)]
+    modules: bool,
+    /// How modules are listed: as text, or as one JSON document
+    #[arg(long, value_enum, default_value_t = FormatArg::Text, requires = "modules")]
+    format: FormatArg,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
 
 /// One thing looked at.
 struct Finding {
@@ -23,7 +37,10 @@ struct Finding {
 }
 
 /// Says what was looked at and how it is.
-pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
+pub fn run(args: &DoctorArgs, ui: &Ui) -> Status {
+    if args.modules {
+        return list(args, ui);
+    }
     let findings = [
         version(),
         machine(),
@@ -31,6 +48,7 @@ pub fn run(_: &DoctorArgs, ui: &Ui) -> Status {
         vm(40 << 20, "arena of 40 MiB"),
         native_modules(),
         project(),
+        paths(&args.settings, ui),
     ];
     let mut status = Status::Ok;
     let mut lines = String::new();
@@ -88,4 +106,90 @@ fn project() -> Finding {
         Err(error) => (false, error.to_string()),
     };
     Finding { what: "project", is_good, text }
+}
+
+/// Where modules are looked for.
+fn paths(settings: &SettingsArgs, ui: &Ui) -> Finding {
+    let host = settings.resolve(Flags::default()).and_then(|(_, settings)| host_config(&settings, ui));
+    let (is_good, text) = match host {
+        Ok(host) => {
+            let shown = |it: Option<String>| it.unwrap_or_else(|| "not set".to_owned());
+            let (path, cpath) = (shown(host.analysis_lua_path), shown(host.analysis_lua_cpath));
+            (true, format!("lua_path {path}, lua_cpath {cpath}"))
+        }
+        Err((_, text)) => (false, text.lines().next().unwrap_or_default().to_owned()),
+    };
+    Finding { what: "paths", is_good, text }
+}
+
+/// Lists the modules.
+fn list(args: &DoctorArgs, ui: &Ui) -> Status {
+    let host = args.settings.resolve(Flags::default()).and_then(|(_, settings)| host_config(&settings, ui));
+    let host = match host {
+        Ok(host) => host,
+        Err((status, text)) => {
+            ui.error(&text);
+            return status;
+        }
+    };
+    let modules = check::inventory(&host);
+    let text = match args.format {
+        FormatArg::Json | FormatArg::Jsonl => modules_json(&modules),
+        FormatArg::Text | FormatArg::Hpb => modules_text(&modules),
+    };
+    // A closed pipe is nobody's problem.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    Status::Ok
+}
+
+fn modules_text(modules: &[Module]) -> String {
+    let mut res = String::new();
+    let width = modules.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    for (sort, heading) in [
+        (Sort::BuiltIn, "built in"),
+        (Sort::StandIn, "stand-ins: they load and record what is sent"),
+        (Sort::Lua, "Lua modules on lua_path"),
+        (Sort::Native, "C modules on lua_cpath"),
+    ] {
+        let mut of_sort = modules.iter().filter(|it| it.sort == sort).peekable();
+        if of_sort.peek().is_some() {
+            let _ = writeln!(res, "{heading}");
+        }
+        for module in of_sort {
+            let version = module.version.as_deref().unwrap_or("-");
+            let place = match (&module.file, module.group) {
+                (Some(file), _) => file.display().to_string(),
+                (None, group) => group.unwrap_or_default().to_owned(),
+            };
+            let _ = write!(res, "  {:width$}  {version:8}  {place}", module.name);
+            if let Some(note) = &module.note {
+                let _ = write!(res, "  ({note})");
+            }
+            res.push('\n');
+        }
+    }
+    res
+}
+
+fn modules_json(modules: &[Module]) -> String {
+    let modules: Vec<_> = modules
+        .iter()
+        .map(|it| {
+            serde_json::json!({
+                "name": it.name,
+                "kind": match it.sort {
+                    Sort::BuiltIn => "built_in",
+                    Sort::StandIn => "stand_in",
+                    Sort::Lua => "lua",
+                    Sort::Native => "native",
+                },
+                "group": it.group,
+                "version": it.version,
+                "file": it.file.as_ref().map(|it| it.display().to_string()),
+                "found": it.is_found,
+                "note": it.note,
+            })
+        })
+        .collect();
+    format!("{}\n", serde_json::json!({ "version": 1, "modules": modules }))
 }
