@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, CreateError, Preserved, Sink, StateFile},
+    sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, NativeModules, Preserved, Sink, StateFile},
     vm::Place,
 };
 use libfuzzer_sys::fuzz_target;
