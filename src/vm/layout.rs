@@ -201,6 +201,27 @@ pub(super) fn own_userdata(state: *mut ffi::lua_State, n: c_int) -> *mut c_void 
     }
 }
 
+/// The userdata at index `n` and its size if its metatable is the running host function's environment, else `None`.
+#[inline]
+pub(super) fn class_userdata(state: *mut ffi::lua_State, n: c_int) -> Option<(*mut c_void, usize)> {
+    let value = argument(state, n)?;
+    if value.tt != ffi::LUA_TUSERDATA {
+        return None;
+    }
+    // SAFETY: as in `own_userdata`.
+    unsafe {
+        let userdata = value.value.object.cast::<UserdataMirror>();
+        let closure = (*(*(*state.cast::<StateMirror>()).ci).func).value.object.cast::<ClosureMirror>();
+        ptr::eq((*userdata).metatable, (*closure).env).then(|| (userdata.add(1).cast(), (*userdata).len))
+    }
+}
+
+/// Whether the running host function was called by the collector, as a finalizer: Lua takes hooks away meanwhile.
+pub(super) fn is_finalizing(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: as above.
+    unsafe { (*state.cast::<StateMirror>()).allowhook == 0 }
+}
+
 /// What production's `lua_tabletype` answers for the table at this address.
 pub(super) fn table_type(table: *const c_void) -> TableType {
     // SAFETY: callers pass the address of a live table; the layout is proved.
@@ -283,7 +304,15 @@ unsafe extern "C-unwind" fn probe(state: *mut ffi::lua_State) -> c_int {
         ffi::lua_replace(state, ffi::LUA_ENVIRONINDEX);
         let own = ffi::lua_newuserdata(state, 24);
         ffi::lua_pushlightuserdata(state, own);
+        let no_class_yet = class_userdata(state, 4).is_none();
+        ffi::lua_pushvalue(state, ffi::LUA_ENVIRONINDEX);
+        ffi::lua_setmetatable(state, 4);
         let fits = fits
+            && no_class_yet
+            && class_userdata(state, 2).is_none()
+            && class_userdata(state, 4) == Some((own, 24))
+            && class_userdata(state, 5).is_none()
+            && !is_finalizing(state)
             && top(state) == 5
             && own_userdata(state, 1).is_null()
             && own_userdata(state, 2).is_null()

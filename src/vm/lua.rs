@@ -259,6 +259,15 @@ impl<'l> Lua<'l> {
         }
     }
 
+    /// Ends the callback where recursion has used more of the host's stack than production has.
+    #[inline]
+    pub fn check_host_stack(self) {
+        if is_host_stack_low(self.context().stack_floor) {
+            self.context().meter.set_doom(super::Doom::Depth);
+            self.doom();
+        }
+    }
+
     /// Runs `work` where it may own things and panic. A panic becomes a Lua error and dooms the callback.
     #[inline]
     pub fn work<R: Copy>(self, work: impl FnOnce(&mut Context) -> R) -> R {
@@ -576,6 +585,11 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_next(self.state, index) != 0 }
     }
 
+    /// Whether two values are equal as scripts see it, metamethods included.
+    pub fn equal(self, a: c_int, b: c_int) -> bool {
+        unsafe { ffi::lua_equal(self.state, a, b) != 0 }
+    }
+
     /// Pushes the metatable of the value; false and no push when it has none.
     pub fn get_metatable(self, index: c_int) -> bool {
         unsafe { ffi::lua_getmetatable(self.state, index) != 0 }
@@ -741,6 +755,19 @@ impl<'l> Lua<'l> {
     #[inline]
     pub fn own_userdata(self, n: c_int) -> *mut c_void {
         super::layout::own_userdata(self.state, n)
+    }
+
+    /// The userdata argument `n` and its size if the running host function's environment is its metatable.
+    ///
+    /// For modules whose objects have environments with a meaning: their functions take the metatable as environment.
+    #[inline]
+    pub fn class_userdata(self, n: c_int) -> Option<(*mut c_void, usize)> {
+        super::layout::class_userdata(self.state, n)
+    }
+
+    /// Whether the collector called the running host function, as a finalizer, and not a script.
+    pub fn is_finalizing(self) -> bool {
+        super::layout::is_finalizing(self.state)
     }
 
     /// Argument `n` is one of the NUL-terminated `options`; its position, or `invalid option '...'`.
@@ -914,6 +941,14 @@ impl<'l> Lua<'l> {
     pub fn buffer(self) -> Buffer<'l> {
         Buffer { lua: self, raw: MaybeUninit::uninit(), started: false }
     }
+}
+
+/// Whether the running function stands below `floor`, an address ([`Context::stack_floor`]). Recursion over a script's
+/// data asks this at each level: production dies where its stack ends, and ours is larger.
+#[inline]
+pub fn is_host_stack_low(floor: usize) -> bool {
+    let here = 0u8;
+    (&raw const here).addr() < floor
 }
 
 /// A line of a script.

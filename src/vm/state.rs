@@ -35,7 +35,14 @@ pub struct Context {
     pub user: *mut (),
     /// Text on its way between a host function's work and its frame.
     pub scratch: Vec<u8>,
+    /// Below this address a call uses more of the host's stack than production has; see
+    /// [`super::lua::is_host_stack_low`].
+    pub stack_floor: usize,
 }
+
+/// What a call may use of the host's stack: the usual 8 MiB less what stands above the call. The host's own stack must
+/// be larger.
+const HOST_STACK: usize = 7 << 20;
 
 /// What a VM is made of.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +114,8 @@ impl Vm {
             limit => limit.saturating_mul(4).saturating_add(REGION_SLACK).min(UNLIMITED_REGION),
         };
         let arena = Arena::reserve(len, SMALLEST_REGION.min(len), options.first_slot)?;
-        let mut context = Box::new(Context { meter, user: ptr::null_mut(), scratch: Vec::new() });
+        let mut context =
+            Box::new(Context { meter, user: ptr::null_mut(), scratch: Vec::new(), stack_floor: 0 });
         // SAFETY: the arena is `len` writable bytes, and nothing else uses them.
         let heap = unsafe {
             let heap = NonNull::new_unchecked(Heap::init(arena.base(), arena.len()));
@@ -180,6 +188,13 @@ impl Vm {
 
     // ── calls ──
 
+    /// Notes where the host's stack stands when Lua is entered.
+    #[inline]
+    fn note_stack(&mut self) {
+        let here = 0u8;
+        self.context.stack_floor = (&raw const here).addr().saturating_sub(HOST_STACK);
+    }
+
     /// Arms the limits for one call into the script.
     #[inline]
     pub fn arm(&mut self) {
@@ -202,6 +217,7 @@ impl Vm {
     /// Calls the function below its `arguments`. After an error its value is on top.
     #[inline]
     pub fn call(&mut self, arguments: c_int, results: c_int) -> Result<(), Raised> {
+        self.note_stack();
         // SAFETY: function and arguments were pushed by the caller; a protected call does not raise.
         match unsafe { ffi::lua_pcall(self.state, arguments, results, 0) } {
             0 => Ok(()),
@@ -213,6 +229,7 @@ impl Vm {
     /// that comes through Lua ends the VM: it counts as doom, and the VM must not be used again.
     #[inline]
     pub fn call_handled(&mut self, arguments: c_int, results: c_int, handler: c_int) -> Result<(), Raised> {
+        self.note_stack();
         let state = self.state;
         // SAFETY: function and arguments were pushed by the caller; a protected call does not raise.
         let call = AssertUnwindSafe(|| unsafe { ffi::lua_pcall(state, arguments, results, handler) });
@@ -229,6 +246,7 @@ impl Vm {
     /// Runs host code that may raise. `argument` is handed to it as light userdata at index 1; results are dropped.
     /// After an error its value is on top.
     pub fn protected<T>(&mut self, function: HostFn, argument: &mut T) -> Result<(), Raised> {
+        self.note_stack();
         // SAFETY: `lua_cpcall` raises nothing; the argument outlives the call.
         match unsafe { ffi::lua_cpcall(self.state, function, ptr::from_mut(argument).cast()) } {
             0 => Ok(()),
