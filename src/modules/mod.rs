@@ -10,6 +10,7 @@ mod cjson;
 mod cuckoo_filter;
 mod cuckoo_filter_expire;
 mod hyperloglog;
+mod lpeg;
 mod object;
 mod sketch;
 mod xxhash;
@@ -25,5 +26,6 @@ pub const BUILTIN: &[NativeModule] = &[
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
+    lpeg::MODULE,
     xxhash::MODULE,
 ];

@@ -41,12 +41,13 @@ use self::{
     set::Set,
 };
 use crate::{
-    sandbox::NativeModule,
+    sandbox::{Kind, NativeModule},
     vm::{ENVIRONMENT, Lua, REGISTRY, Type, host_call},
 };
 
 /// The module.
-pub const MODULE: NativeModule = NativeModule { name: "lpeg", open, io_only: false };
+pub const MODULE: NativeModule =
+    NativeModule { name: "lpeg", version: "1.0.2", kind: Kind::BuiltIn, open, io_only: false };
 
 /// The greatest number of entries a script can allow.
 const MAX_ENTRIES_LIMIT: i64 = i32::MAX as i64 / 100;
