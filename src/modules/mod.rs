@@ -12,6 +12,7 @@ mod cuckoo_filter_expire;
 mod hyperloglog;
 mod lpeg;
 mod object;
+mod re;
 mod sketch;
 mod xxhash;
 
@@ -27,5 +28,6 @@ pub const BUILTIN: &[NativeModule] = &[
     cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
     lpeg::MODULE,
+    re::MODULE,
     xxhash::MODULE,
 ];

@@ -36,6 +36,7 @@ pub use host::{Kind, NativeModule, Sink, Stats};
 pub use plugin::{
     AnalysisOptions, AnalysisPlugin, CreateError, Limits, Snapshot, StateFile, TraceFrame, Usage,
 };
+pub use require::load_embedded;
 pub use resource::Pinned;
 pub use search::NativeModules;
 pub use state::Preserved;

@@ -200,6 +200,24 @@ fn load_lua_module(lua: Lua<'_>, name: &[u8]) {
     }
 }
 
+/// Compiles a module of ours that is a script and leaves the function on top. Its errors name the file where the Lua path
+/// would have it first.
+pub fn load_embedded(lua: Lua<'_>, name: &str, source: &str) {
+    lua.work(|context| {
+        let host = super::host::of_context(context);
+        let path = host.path.as_deref().unwrap_or_default();
+        let template = path.split(|&it| it == b';').find(|it| !it.is_empty()).unwrap_or(b"?.lua");
+        let mut chunk = b"@".to_vec();
+        for &byte in template {
+            if byte == b'?' { chunk.extend_from_slice(name.as_bytes()) } else { chunk.push(byte) }
+        }
+        host.scratch_name = CString::new(chunk).unwrap_or_default();
+    });
+    if !lua.load(source.as_bytes(), &host(lua).scratch_name) {
+        lua.throw();
+    }
+}
+
 /// `luaL_loadfile` ignores a first line that starts with `#`, keeping its line end so that line numbers hold.
 fn skip_hash_line(source: &[u8]) -> &[u8] {
     if source.first() == Some(&b'#') {
