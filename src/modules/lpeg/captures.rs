@@ -170,12 +170,13 @@ impl<'l> Evaluation<'l> {
         lua.push_number((at + 1) as f64);
         let arguments = self.push_nested(false);
         lua.call(arguments + 2, -1);
+        // As in `function`; the match goes on with what there is.
+        lua.try_stack(4);
         let mut dropped = 0;
         if first_value > 0 {
             // The results take the place of the values that were the function's arguments.
             dropped = top - first_value + 1;
             let results = lua.top() - top;
-            lua.try_stack(1);
             for result in 0..results {
                 lua.push_value(top + 1 + result);
                 lua.replace(first_value + result);
@@ -281,6 +282,8 @@ impl<'l> Evaluation<'l> {
             count += self.push_next();
         }
         if with_piece || count == 0 {
+            // Production does not ask, and deep nesting makes it write behind its stack.
+            self.lua.check_stack(1, c"too many captures");
             self.push_piece(open.at as usize, self.entry().at as usize);
             count += 1;
         }
@@ -469,6 +472,8 @@ impl<'l> Evaluation<'l> {
         self.push_value(self.entry().key);
         let arguments = self.push_nested(false);
         lua.call(arguments, -1);
+        // Results may have taken all the room there was.
+        lua.try_stack(4);
         lua.top() - top
     }
 
