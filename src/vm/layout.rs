@@ -216,12 +216,6 @@ pub(super) fn class_userdata(state: *mut ffi::lua_State, n: c_int) -> Option<(*m
     }
 }
 
-/// Whether the running host function was called by the collector, as a finalizer: Lua takes hooks away meanwhile.
-pub(super) fn is_finalizing(state: *mut ffi::lua_State) -> bool {
-    // SAFETY: as above.
-    unsafe { (*state.cast::<StateMirror>()).allowhook == 0 }
-}
-
 /// What production's `lua_tabletype` answers for the table at this address.
 pub(super) fn table_type(table: *const c_void) -> TableType {
     // SAFETY: callers pass the address of a live table; the layout is proved.
@@ -312,7 +306,6 @@ unsafe extern "C-unwind" fn probe(state: *mut ffi::lua_State) -> c_int {
             && class_userdata(state, 2).is_none()
             && class_userdata(state, 4) == Some((own, 24))
             && class_userdata(state, 5).is_none()
-            && !is_finalizing(state)
             && top(state) == 5
             && own_userdata(state, 1).is_null()
             && own_userdata(state, 2).is_null()

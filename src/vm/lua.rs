@@ -765,11 +765,6 @@ impl<'l> Lua<'l> {
         super::layout::class_userdata(self.state, n)
     }
 
-    /// Whether the collector called the running host function, as a finalizer, and not a script.
-    pub fn is_finalizing(self) -> bool {
-        super::layout::is_finalizing(self.state)
-    }
-
     /// Argument `n` is one of the NUL-terminated `options`; its position, or `invalid option '...'`.
     pub fn check_option<const N: usize>(
         self,

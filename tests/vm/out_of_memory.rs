@@ -421,3 +421,52 @@ fn creating_ends_with_a_sandbox_or_a_reason() {
         assert!(failures > 10 && successes > 10, "{failures} {successes}");
     });
 }
+
+#[test]
+fn lpeg() {
+    let setup = format!(
+        "{SETUP} require 'lpeg' l = lpeg
+        name = l.C(l.R('az')^1)
+        pairs_ = l.Ct((l.Cg(name * '=' * name) * l.P', '^-1)^0)
+        deep = l.P{{'a' * l.V(1) * 'b' + 'c'}}
+        fold = l.Cf(l.Cc(0) * (l.R'09' / tonumber)^0, function(a, b) return a + b end)
+        subst = l.Cs((l.P'e' / '<%0>' + l.P'a' / string.upper + l.P'o' / {{o = 0}} + 1)^0)
+        timed = l.Ct((l.Cmt(l.C(1), function(s, i, c) return i, c .. c end))^0)
+        back = l.Cg(name, 'n') * '=' * l.Cb'n' * l.Cp() * l.Carg(1)"
+    );
+    check_all(
+        &setup,
+        &[
+            "local a = l.P'text' * l.P(3) + l.S'abc' - l.R('az', '09') ^ 2 * -l.P(1) * #l.P(1)",
+            "local a = l.C(l.Cc(1, nil, 'x') * l.Cc('y')) / '%1' / 1 / print / {} * l.Cg(l.Cp(), 'n') * l.Cb'n'",
+            "local a = l.P{'S', S = l.V'A' * l.V'B', A = l.C'a', B = l.Cc'b' * l.V'S' + 'x'}",
+            "local a = l.B(l.P'ab') * l.P(function() return true end) * l.Cs(l.P(1)^-3) * l.Ct(1)",
+            "local a = l.locale() local b = l.locale({}) l.setmaxstack(500)",
+            "local a = {pcall(l.P, {l.V(1)})} local b = {pcall(l.match, l.V'x', '')} local c = {pcall(l.R, 'abc')}",
+            "list = pairs_:match(text)",
+            "list = {l.match(name * '=' * l.Cp(), text)}",
+            "local a = deep:match(('a'):rep(390) .. 'c' .. ('b'):rep(390))",
+            "l.setmaxstack(2000) local a = deep:match(('a'):rep(900) .. 'c' .. ('b'):rep(900))",
+            "list = fold:match('123456')",
+            "list = subst:match(text)",
+            "list = timed:match(text)",
+            "list = timed:match(text:rep(4))",
+            "list = {back:match(text, 1, {})}",
+            "list = l.Ct(l.C(1)^0):match(text:rep(5))",
+        ],
+    );
+}
+
+#[test]
+fn re() {
+    check_all(
+        &format!("{SETUP} require 'lpeg' re = require 're' compiled = re.compile[[ {{| ({{%a+}} '=' {{%a+}} ', '?)* |}} ]]"),
+        &[
+            "list = compiled:match(text)",
+            "list = re.compile[[ a <- 'x' b / . b <- {[0-9%s]} -> '<%1>' ]]",
+            "list = {pcall(re.compile, ')')}",
+            "list = re.find(text, \"'other'\")",
+            "list = re.gsub(text, '[a-e]', '*')",
+        ],
+    );
+}

@@ -58,8 +58,6 @@ pub enum Operation {
     FailTwice,
     /// Fails.
     Fail,
-    /// There is no match: where the lowest entry leads.
-    GiveUp,
     /// Makes a capture of the last bytes, as many as given.
     FullCapture,
     /// Begins a capture.
@@ -74,7 +72,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, by number.
-    pub const ALL: [Operation; 24] = [
+    pub const ALL: [Operation; 23] = [
         Operation::Any,
         Operation::Char,
         Operation::Set,
@@ -93,7 +91,6 @@ impl Operation {
         Operation::BackCommit,
         Operation::FailTwice,
         Operation::Fail,
-        Operation::GiveUp,
         Operation::FullCapture,
         Operation::OpenCapture,
         Operation::CloseCapture,

@@ -16,6 +16,7 @@ use std::{
 use super::{
     captures::{Capture, Evaluation, Slots, first_run_time_value},
     code::{Instruction, Operation, SET_WORDS},
+    pattern::Pattern,
     tree::CaptureKind,
 };
 use crate::vm::{Doom, Lua, REGISTRY, Type};
@@ -37,7 +38,8 @@ const SPAN_SHIFT: usize = 6;
 /// Where to go on.
 #[derive(Clone, Copy)]
 struct Entry {
-    next: *const u32,
+    /// An index into the code, or [`Entry::GIVE_UP`].
+    next: u32,
     /// The position in the subject to go back to, or [`Entry::CALL`].
     at: u32,
     /// Length of the list of captures to go back to.
@@ -47,17 +49,15 @@ struct Entry {
 impl Entry {
     /// The position of an entry that is a place to return to: a failure passes it over.
     const CALL: u32 = u32::MAX;
+    /// Where the lowest entry leads: there is no match.
+    const GIVE_UP: u32 = u32::MAX;
 }
 
-/// Where the lowest entry leads.
-static GIVE_UP: u32 = Operation::GiveUp as u32;
-
-/// Matches `subject` from `start` on with code that [`super::code::compile`] made, and pushes the results; how many.
-/// On the stack are, above the arguments, the slots that [`Slots`] names.
-pub fn run(lua: Lua<'_>, code: &[u32], subject: &[u8], start: usize, slots: Slots) -> c_int {
+/// Matches `subject` from `start` on with `pattern`, which is compiled, and pushes the results; how many. On the stack are, above the arguments, the slots that [`Slots`] names.
+pub fn run(lua: Lua<'_>, pattern: Pattern<'_>, subject: &[u8], start: usize, slots: Slots) -> c_int {
     let mut room = [const { MaybeUninit::<Capture>::uninit() }; FIRST_CAPTURES];
     let mut captures = List { place: room.as_mut_ptr().cast(), capacity: FIRST_CAPTURES, len: 0 };
-    match search(lua, code, subject, start, slots, &mut captures) {
+    match search(lua, pattern, subject, start, slots, &mut captures) {
         Some(end) => {
             // SAFETY: the entries up to the length and a close behind them are written; the list's memory is in this
             // frame or on the stack.
@@ -79,12 +79,14 @@ struct List {
 }
 
 impl List {
-    /// Makes sure that there is room for `more` entries and one.
+    /// Makes sure that there is room for `more` entries and one; whether that took memory.
     #[inline]
-    fn reserve(&mut self, lua: Lua<'_>, more: usize, slots: Slots) {
-        if self.capacity - self.len <= more {
+    fn reserve(&mut self, lua: Lua<'_>, more: usize, slots: Slots) -> bool {
+        let must_grow = self.capacity - self.len <= more;
+        if must_grow {
             self.grow(lua, more, slots);
         }
+        must_grow
     }
 
     #[cold]
@@ -103,12 +105,13 @@ impl List {
         lua.replace(slots.captures());
     }
 
+    /// Appends an entry; whether that took memory.
     #[inline]
-    fn push(&mut self, lua: Lua<'_>, capture: Capture, slots: Slots) {
+    fn push(&mut self, lua: Lua<'_>, capture: Capture, slots: Slots) -> bool {
         // SAFETY: there is room for one.
         unsafe { self.place.add(self.len).write(capture) };
         self.len += 1;
-        self.reserve(lua, 0, slots);
+        self.reserve(lua, 0, slots)
     }
 }
 
@@ -177,6 +180,21 @@ fn out_of_steps(lua: Lua<'_>) -> ! {
     lua.doom()
 }
 
+/// The pattern's code. It is never changed, only freed by the finalizer, which a script can call.
+#[inline]
+fn code_of(lua: Lua<'_>, pattern: Pattern<'_>) -> *const u32 {
+    match pattern.code() {
+        Some(code) => code.as_ptr(),
+        None => freed_code(lua),
+    }
+}
+
+#[cold]
+fn freed_code(lua: Lua<'_>) -> ! {
+    lua.context().meter.set_doom(Doom::Assertion("lpeg: the code of a pattern was freed while it ran"));
+    lua.doom()
+}
+
 /// Production asserts that it has not more values of match-time captures than captures.
 #[cold]
 fn forgotten_values(lua: Lua<'_>) -> ! {
@@ -190,7 +208,7 @@ fn forgotten_values(lua: Lua<'_>) -> ! {
 #[inline(never)] // The entries' frame must be gone when captures are evaluated.
 fn search(
     lua: Lua<'_>,
-    code: &[u32],
+    pattern: Pattern<'_>,
     subject: &[u8],
     start: usize,
     slots: Slots,
@@ -203,7 +221,7 @@ fn search(
     let mut entries = Entries { base, top: base, end };
     let mut list = List { ..*captures };
     let (bytes, len) = (subject.as_ptr(), subject.len());
-    let first = code.as_ptr();
+    let mut first = code_of(lua, pattern);
     let mut next = first;
     let mut at = start;
     // Values of match-time captures on the stack.
@@ -218,11 +236,27 @@ fn search(
             }
         };
     }
+    // After anything that may have run Lua code: a script can have the code freed, and compiled again.
+    macro_rules! find_code {
+        () => {
+            let place = next.offset_from_unsigned(first);
+            first = code_of(lua, pattern);
+            next = first.add(place);
+        };
+    }
+    macro_rules! capture {
+        ($capture:expr) => {
+            if list.push(lua, $capture, slots) {
+                find_code!();
+            }
+        };
+    }
     macro_rules! push {
         ($entry:expr) => {
             if entries.top == entries.end {
                 keep_steps(lua, steps);
                 entries.grow(lua, slots);
+                find_code!();
             }
             entries.top.write($entry);
             entries.top = entries.top.add(1);
@@ -233,7 +267,7 @@ fn search(
     // instructions, every entry dropped was made before, and `next` never leaves it. Positions are at most `len`, and
     // bytes are read below it only. Entries are written below `end`, and captures where `reserve` has made room.
     unsafe {
-        push!(Entry { next: &raw const GIVE_UP, at: at as u32, captures: 0 });
+        push!(Entry { next: Entry::GIVE_UP, at: at as u32, captures: 0 });
         loop {
             'fail: {
                 loop {
@@ -298,18 +332,19 @@ fn search(
                             next = first.add(*next.add(1) as usize);
                         }
                         Operation::Choice => {
-                            let target = first.add(*next.add(1) as usize);
+                            let target = *next.add(1);
                             push!(Entry { next: target, at: at as u32, captures: list.len as u32 });
                             next = next.add(2);
                         }
                         Operation::Call => {
                             step!(1);
-                            push!(Entry { next: next.add(2), at: Entry::CALL, captures: 0 });
+                            let behind = next.offset_from_unsigned(first) as u32 + 2;
+                            push!(Entry { next: behind, at: Entry::CALL, captures: 0 });
                             next = first.add(*next.add(1) as usize);
                         }
                         Operation::Return => {
                             entries.top = entries.top.sub(1);
-                            next = (*entries.top).next;
+                            next = first.add((*entries.top).next as usize);
                         }
                         Operation::Commit => {
                             entries.top = entries.top.sub(1);
@@ -342,12 +377,12 @@ fn search(
                             let start = at - usize::from(size);
                             let capture =
                                 Capture::of_number(word.capture_kind(), word.key(), start, size + 1);
-                            list.push(lua, capture, slots);
+                            capture!(capture);
                             next = next.add(1);
                         }
                         Operation::OpenCapture => {
                             let capture = Capture::of_number(word.capture_kind(), word.key(), at, 0);
-                            list.push(lua, capture, slots);
+                            capture!(capture);
                             next = next.add(1);
                         }
                         Operation::CloseCapture => {
@@ -356,7 +391,7 @@ fn search(
                             if (*last).is_open() && at - ((*last).at as usize) < 255 {
                                 (*last).size = (at - (*last).at as usize + 1) as u8;
                             } else {
-                                list.push(lua, Capture::new(CaptureKind::Close, 0, at, 1), slots);
+                                capture!(Capture::new(CaptureKind::Close, 0, at, 1));
                             }
                             next = next.add(1);
                         }
@@ -365,6 +400,7 @@ fn search(
                             let found = call_run_time(lua, subject, &mut list, at, &mut values, slots);
                             steps = steps_left(lua);
                             step!(1);
+                            find_code!();
                             let Some(found) = found else { break 'fail };
                             at = found;
                             next = next.add(1);
@@ -374,10 +410,6 @@ fn search(
                             list.place.add(list.len).write(Capture::new(CaptureKind::Close, 0, at, 1));
                             *captures = list;
                             return Some(at);
-                        }
-                        Operation::GiveUp => {
-                            keep_steps(lua, steps);
-                            return None;
                         }
                         Operation::OpenCall => unreachable!("calls are closed"),
                     }
@@ -403,9 +435,13 @@ fn search(
                     lua.set_top(first_value - 1);
                 }
             }
+            if entry.next == Entry::GIVE_UP {
+                keep_steps(lua, steps);
+                return None;
+            }
             at = entry.at as usize;
             list.len = entry.captures as usize;
-            next = entry.next;
+            next = first.add(entry.next as usize);
         }
     }
 }

@@ -103,10 +103,9 @@ host_call! {
 host_call! {
     fn match_(lua) {
         let pattern = to_pattern(lua, 1);
-        let code = match pattern.code() {
-            Some(code) => code,
-            None => compile(lua, pattern),
-        };
+        if pattern.code().is_none() {
+            compile(lua, pattern);
+        }
         let subject = lua.check_bytes(2);
         let start = start_offset(lua.opt_integer(3, 1), subject.len());
         let slots = Slots { arguments: lua.top() };
@@ -114,13 +113,13 @@ host_call! {
         lua.push_nil();
         lua.get_environment(1);
         lua.push_nil();
-        machine::run(lua, code, subject, start, slots)
+        machine::run(lua, pattern, subject, start, slots)
     }
 }
 
 /// Compiles the pattern that is argument 1.
 #[cold]
-fn compile<'l>(lua: Lua<'l>, pattern: Pattern<'l>) -> &'l [u32] {
+fn compile(lua: Lua<'_>, pattern: Pattern<'_>) {
     lua.get_environment(1);
     grammar::finish(lua, pattern.tree(), None);
     lua.pop(1);
@@ -131,7 +130,6 @@ fn compile<'l>(lua: Lua<'l>, pattern: Pattern<'l>) -> &'l [u32] {
         Ok(())
     });
     pattern.set_code(lua, &lua.context().scratch);
-    pattern.code().unwrap_or_default()
 }
 
 /// Where a match starts: positions are from 1, negative ones from the end; those outside are brought inside.
@@ -196,13 +194,10 @@ fn no_debug_mode(lua: Lua<'_>) -> ! {
 }
 
 host_call! {
-    /// Frees a pattern's code. A script can get at this function and call it while the pattern is matching; production
-    /// reads freed memory then, here the code stays until the collector comes.
+    /// Frees a pattern's code. A script can get at this function and call it while the pattern is matching: the machine
+    /// looks for the code again after all that may run Lua code.
     fn release(lua) {
-        let pattern = Pattern::check(lua, 1);
-        if lua.is_finalizing() {
-            pattern.drop_code(lua);
-        }
+        Pattern::check(lua, 1).drop_code(lua);
         0
     }
 }
