@@ -12,8 +12,15 @@
 
 use std::ffi::{CStr, c_int};
 
-use super::native_abi::call_with_buffer;
-use crate::vm::{HostFn, Lua};
+use super::{
+    api::{read_config::CONFIG_TABLE, read_message::field_name},
+    host::host,
+    native_abi::call_with_buffer,
+};
+use crate::{
+    message::Value,
+    vm::{HostFn, Lua, REGISTRY, lua::until_nul},
+};
 
 const OUTPUT: &CStr = c"lsb_output";
 const SERIALIZE: &CStr = c"lsb_serialize";
@@ -83,4 +90,46 @@ pub fn serialize_key(lua: Lua<'_>) -> &[u8] {
     }
     // SAFETY: the protocol above: the caller of a serialisation function passes a C string that outlives the call.
     unsafe { CStr::from_ptr(key).to_bytes() }
+}
+
+/// Pushes a setting of the sandbox, or nil.
+pub fn push_config(lua: Lua<'_>, name: &CStr) {
+    lua.get_field(REGISTRY, CONFIG_TABLE);
+    lua.get_field(-1, name);
+    lua.remove(-2);
+}
+
+/// Whether the running call is about a message.
+pub fn has_message(lua: Lua<'_>) -> bool {
+    host(lua).message().is_some()
+}
+
+/// A text within the message of the running call.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageText<'l> {
+    /// The text.
+    pub bytes: &'l [u8],
+    /// The byte behind it in the message, unless the message ends there.
+    pub behind: Option<u8>,
+}
+
+/// `Payload` or an element of `Fields[...]` that is a string or bytes, where it stands in the message.
+pub fn message_text<'l>(
+    lua: Lua<'l>,
+    name: &[u8],
+    field_index: usize,
+    array_index: usize,
+) -> Option<MessageText<'l>> {
+    let message = host(lua).message()?;
+    let bytes = if until_nul(name) == b"Payload" {
+        message.payload()?
+    } else {
+        match message.read(field_name(name)?, field_index, array_index)? {
+            Value::String(bytes) => bytes,
+            Value::Number(_) | Value::Bool(_) => return None,
+        }
+    };
+    let start = (bytes.as_ptr() as usize).checked_sub(message.raw().as_ptr() as usize);
+    let behind = start.and_then(|it| message.raw().get(it + bytes.len())).copied();
+    Some(MessageText { bytes, behind })
 }
