@@ -13,6 +13,7 @@ mod hyperloglog;
 mod lpeg;
 mod object;
 mod re;
+mod rjson;
 mod sketch;
 mod xxhash;
 
@@ -29,5 +30,6 @@ pub const BUILTIN: &[NativeModule] = &[
     hyperloglog::MODULE,
     lpeg::MODULE,
     re::MODULE,
+    rjson::MODULE,
     xxhash::MODULE,
 ];

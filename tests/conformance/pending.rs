@@ -8,7 +8,6 @@ use super::case::Case;
 #[rustfmt::skip]
 const PENDING_MODULES: &[&str] = &[
     "bit",
-    "rjson",
     "sax",
     "struct",
     "zlib",

@@ -335,6 +335,33 @@ fn hashes() {
     );
 }
 
+#[test]
+fn rjson() {
+    check_all(
+        r#"require 'string' require 'rjson'
+        d = rjson.parse('{"a":{"b":[10,"s",true,null,{"c":1.5}]},"s":"text","list":[1,2,3,4,5,6,7]}')
+        m = rjson.parse('[]')
+        s = rjson.parse_schema('{"required":["x"],"properties":{"a":{"type":"object"}}}')"#,
+        &[
+            r#"local a = rjson.parse('{"k":["text","with \\n escapes",1,2.5]}') local b = a:find("k", 1)"#,
+            r#"local a = {pcall(rjson.parse, '{"k":')}"#,
+            r#"local a = {d:type(), d:size(), d:value(d:find("s")), d:find("a", "b", 4, "c")}"#,
+            r#"local a = {pcall(d.value, d), pcall(d.find, d, m), pcall(d.iter, d, d:find("s"))}"#,
+            r#"for k, v in d:iter() do local t = d:type(v) end for i, v in d:iter(d:find("list")) do local t = i end"#,
+            r#"local a = d:remove("a", "b") if a then local b = a:value(a:find(0)) end"#,
+            r#"local a = {} for i = 1, 6 do a[i] = d:remove_shallow("list", 0) end"#,
+            r#"m:parse('[1,{"x":"y"}]') local a = m:find(1, "x")"#,
+            r"local a = {pcall(m.parse, m, '[1,')}",
+            r#"local a = {rjson.parse_schema('{"type":"string","pattern":"^a"}')}"#,
+            r"local a = {d:validate(s)}",
+            r#"local a = {pcall(rjson.parse_schema, '{"type":')}"#,
+            r#"add_to_payload(d, "x") inject_payload() inject_message({Fields = {a = d:make_field(), b = d:make_field(d:find("a"))}})"#,
+            r#"local a = {pcall(rjson.parse_message, "Payload"), pcall(m.parse_message, m, "Fields[text]", 0, 1, true)}"#,
+            r#"local a = {pcall(rjson.parse_message, "Fields[none]"), rjson.version()}"#,
+        ],
+    );
+}
+
 /// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn a_script_that_catches_goes_on() {

@@ -76,7 +76,7 @@ pub fn create(
     let file = folder.join("filter.lua");
     fs::write(&file, script).expect("the folder is writable");
     let config = format!(
-        "path = [[{}/?.lua]]\ncpath = 'modules/?.so'\nlog_level = 7\noutput_limit = 100000\n{config}",
+        "path = [[{}/?.lua]]\ncpath = 'modules/?.so;io_modules/?.so'\nlog_level = 7\noutput_limit = 100000\n{config}",
         folder.display()
     );
     let options = AnalysisOptions {

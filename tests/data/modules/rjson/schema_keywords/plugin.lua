@@ -1,0 +1,113 @@
+require "rjson"
+require "string"
+
+local function check(schema, ...)
+    local s = rjson.parse_schema(schema)
+    add_to_payload(schema, "\n")
+    for _, text in ipairs({...}) do
+        local ok, where, report = rjson.parse(text):validate(s)
+        add_to_payload("  ", text, " ", ok, " ", where, " ", report, "\n")
+    end
+end
+
+local kinds = {"null", "true", "0", "-1", "2147483648", "4294967296", "18446744073709551615", "1.0", "1.5", '"s"', "[]", "{}"}
+
+function process_message()
+    for _, t in ipairs({"null", "boolean", "object", "array", "string", "number", "integer", "other"}) do
+        check('{"type":"' .. t .. '"}', unpack(kinds))
+    end
+    check('{"type":["string","null"]}', unpack(kinds))
+    check('{"type":["integer","object","array",1,"nothing"]}', unpack(kinds))
+    check('{"type":[]}', "1")
+    check('{"type":5}', "1")
+    check("{}", unpack(kinds))
+    check("[]", unpack(kinds))
+    check("true", "1")
+    check('"x"', "1")
+    inject_payload("txt", "types")
+
+    check('{"enum":[1,"a",null,true,[1,2],{"a":1,"b":[2]},2.5,-3]}', "1", "1.0", '"a"', "null", "true", "false", "[1,2]", "[2,1]", '{"b":[2],"a":1}', '{"a":1}', "2.5", "-3", "-3.0", "3", '"b"', '{"a":1,"b":[2],"c":0,"c":0}', "[]", "{}")
+    check('{"enum":[]}', "1")
+    check('{"enum":5}', "1")
+    check('{"minimum":5}', "4", "5", "6", "4.9", "5.0", '"x"', "-1", "18446744073709551615", "4294967296")
+    check('{"minimum":5,"exclusiveMinimum":true}', "4", "5", "6", "5.0", "5.1", "4294967296")
+    check('{"minimum":-5,"exclusiveMinimum":true}', "-6", "-5", "-4", "0", "-5.0", "3000000000", "18446744073709551615")
+    check('{"minimum":5.5}', "5", "6", "5.5", "5.4", "-1", "3000000000", "18446744073709551615")
+    check('{"minimum":5.5,"exclusiveMinimum":true}', "5", "6", "5.5", "5.6")
+    check('{"minimum":18446744073709551615}', "1", "-1", "18446744073709551615", "18446744073709551614", "1e30", "9223372036854775807")
+    check('{"minimum":3000000000,"exclusiveMinimum":true}', "3000000000", "3000000001", "5", "-5", "3000000000.0")
+    check('{"maximum":5}', "4", "5", "6", "5.1", "5.0", "-1", "18446744073709551615", "3000000000")
+    check('{"maximum":5,"exclusiveMaximum":true}', "4", "5", "6", "4.9", "5.0")
+    check('{"maximum":-5,"exclusiveMaximum":true}', "-6", "-5", "-4", "0", "3000000000", "18446744073709551615")
+    check('{"maximum":5.5}', "5", "6", "5.5", "5.6", "18446744073709551615", "3000000000")
+    check('{"maximum":18446744073709551615}', "18446744073709551615", "1e30", "-1", "5")
+    check('{"maximum":18446744073709551614,"exclusiveMaximum":true}', "18446744073709551615", "18446744073709551614", "18446744073709551613", "7", "-7")
+    check('{"maximum":"5","minimum":null,"multipleOf":-1}', "9")
+    check('{"multipleOf":3}', "9", "10", "-9", "-10", "0", "9.0", "10.0", "10.5", "18446744073709551615", "18446744073709551614", "-9223372036854775808")
+    check('{"multipleOf":0.1}', "1", "0.3", "0.25", "1.1", "-0.3", "18446744073709551615")
+    check('{"multipleOf":1.5}', "3", "4", "4.5", "-3")
+    check('{"multipleOf":0}', "3", "0.5")
+    check('{"multipleOf":9223372036854775808}', "3", "9223372036854775808", "-9223372036854775808")
+    check('{"type":"integer","minimum":1,"maximum":9,"multipleOf":2}', "0", "10", "3", "4", "4.0")
+    check('{"maximum":1}', "9e308")
+    inject_payload("txt", "numbers")
+
+    check('{"minLength":2,"maxLength":4}', '"a"', '"ab"', '"abcd"', '"abcde"', '"\\u00e9"', '"\\u00e9\\u00e9"', '"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00"', '"\255"', '"abcdefgh\255"', '"\\udc00aaaaaaa"', "1")
+    check('{"minLength":0,"maxLength":4294967295}', '""', '"x"')
+    check('{"maxLength":4294967296}', '"x"')
+    check('{"minLength":-1,"maxLength":1.0}', '"xx"')
+    check('{"minLength":1.5,"maxLength":"1"}', '"xx"', '""')
+    check('{"pattern":"^a+$"}', '"a"', '"aa"', '"ab"', '""', "1")
+    check('{"pattern":"("}', '"a"', '"("')
+    check('{"pattern":5}', '"a"')
+    inject_payload("txt", "strings")
+
+    check('{"items":{"type":"integer"}}', "[]", "[1,2]", '[1,"x"]', "[1.5]", "{}", '[[1]]')
+    check('{"items":[{"type":"integer"},{"type":"string"}]}', "[]", "[1]", '[1,"x"]', '["x"]', "[1,2]", '[1,"x",null]')
+    check('{"items":[{"type":"integer"}],"additionalItems":false}', "[]", "[1]", "[1,2]", "[1,2,3]", '["x",2]')
+    check('{"items":[{"type":"integer"}],"additionalItems":{"type":"string"}}', "[1]", '[1,"x"]', "[1,2]", '[1,"x",2]')
+    check('{"items":{"type":"integer"},"additionalItems":false}', "[1,2,3]")
+    check('{"items":[],"additionalItems":false}', "[1]")
+    check('{"items":5,"additionalItems":false}', "[1]")
+    check('{"additionalItems":false}', "[1]")
+    check('{"minItems":1,"maxItems":2}', "[]", "[1]", "[1,2]", "[1,2,3]", "{}")
+    check('{"minItems":1,"items":{"type":"string"}}', "[]", "[1]")
+    check('{"maxItems":1,"items":{"type":"string"}}', '["a","b"]', '["a",1]')
+    check('{"uniqueItems":true}', "[]", "[1,2,3]", "[1,2,1]", "[1,1.0]", '["a","b","a","b"]', "[[1],[2],[1]]", '[{"a":1,"b":2},{"b":2,"a":1}]', "[null,false,true,0,\"\"]", "[[1,2],[2,1]]", "[{},[]]", '[{"a":1,"a":1},{}]')
+    check('{"uniqueItems":false}', "[1,1]")
+    check('{"uniqueItems":1}', "[1,1]")
+    check('{"items":{"uniqueItems":true},"uniqueItems":true}', "[[1],[2,2]]", "[[1],[1]]", "[[1,2],[3,3],[1,2]]", "[1,1]")
+    check('{"uniqueItems":true,"items":{"type":"integer"}}', '[1,1,"x"]', '[1,"x",1]')
+    inject_payload("txt", "arrays")
+
+    check('{"properties":{"a":{"type":"integer"},"b":{"type":"string"}}}', "{}", '{"a":1}', '{"a":"x"}', '{"b":1,"a":"x"}', '{"c":1}', "[]", '{"a":1,"a":"x"}')
+    check('{"properties":{"a":true,"b":5}}', '{"a":1,"b":2}')
+    check('{"properties":[],"required":{},"dependencies":[]}', '{"a":1}')
+    check('{"required":["a","b",1]}', "{}", '{"a":1}', '{"b":1}', '{"a":1,"b":2}', "[]")
+    check('{"required":["a","a"]}', "{}")
+    check('{"required":[]}', "{}")
+    check('{"additionalProperties":false}', "{}", '{"a":1}')
+    check('{"properties":{"a":{}},"additionalProperties":false}', '{"a":1}', '{"a":1,"b":2}', '{"b":[1,2],"a":1}')
+    check('{"properties":{"a":{}},"additionalProperties":{"type":"string"}}', '{"a":1}', '{"a":1,"b":"x"}', '{"a":1,"b":2}')
+    check('{"additionalProperties":true}', '{"a":1}')
+    check('{"additionalProperties":5}', '{"a":1}')
+    check('{"minProperties":1,"maxProperties":2}', "{}", '{"a":1}', '{"a":1,"b":2}', '{"a":1,"b":2,"c":3}', '{"a":1,"a":2,"a":3}', "[]")
+    check('{"required":["a"],"minProperties":2,"additionalProperties":{"type":"integer"}}', "{}", '{"a":1}', '{"b":"x"}', '{"b":1,"c":2}')
+    check('{"dependencies":{"a":["b","c"],"d":["a"]}}', "{}", '{"a":1}', '{"a":1,"b":2}', '{"a":1,"b":2,"c":3}', '{"d":1}', '{"d":1,"a":2}', '{"b":1}')
+    check('{"dependencies":{"a":{"required":["b"]},"c":{"properties":{"d":{"type":"string"}},"minProperties":2}}}', "{}", '{"a":1}', '{"a":1,"b":2}', '{"c":1}', '{"c":1,"d":2}', '{"c":1,"d":"x"}', '{"a":1,"c":2}')
+    check('{"dependencies":{"a":5,"b":[]}}', '{"a":1}', '{"b":1}')
+    check('{"dependencies":{"a":["b"]},"required":["a"]}', "{}", '{"a":1}')
+    inject_payload("txt", "objects")
+
+    local deep = '{"properties":{"a b":{"properties":{"c/d~e":{"items":{"items":[{},{"type":"string"}]}}}}}}'
+    check(deep, '{"a b":{"c/d~e":[[1,"x"],[1,2]]}}', '{"a b":{"c/d~e":[[1,"x"],[1]]}}')
+    check('{"properties":{"\\u00e9\\u0000%":{"type":"string"},"":{"type":"string"}}}', '{"\195\169\\u0000%":1}', '{"":1}')
+    check('{"additionalProperties":{"type":"string"}}', '{"a\255b":1}', '{"\\ud83d\\ude00":1}', '{"\195":1}', '{"x":{"y":1}}', '{"~1/":1}')
+    local s = rjson.parse_schema('{"type":"object"}')
+    local d = rjson.parse('{"a":[1]}')
+    add_to_payload(d:validate(s), " ", d:remove("a"):validate(s), "\n")
+    inject_payload("txt", "places")
+    return 0
+end
+
+function timer_event() end
