@@ -4,6 +4,8 @@
 //! arena, its behaviour, output and preservation formats production's. A module knows the VM and the sandbox's
 //! protocol for userdata; messages and pipelines are none of its business.
 
+mod bit;
+mod bit32;
 mod bloom_filter;
 mod circular_buffer;
 mod cjson;
@@ -15,6 +17,7 @@ mod object;
 mod re;
 mod rjson;
 mod sketch;
+mod r#struct;
 mod xxhash;
 
 use crate::sandbox::NativeModule;
@@ -22,6 +25,8 @@ use crate::sandbox::NativeModule;
 /// Every module of this build.
 #[rustfmt::skip]
 pub const BUILTIN: &[NativeModule] = &[
+    bit::MODULE,
+    bit32::MODULE,
     bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
@@ -29,6 +34,7 @@ pub const BUILTIN: &[NativeModule] = &[
     cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
     lpeg::MODULE,
+    r#struct::MODULE,
     re::MODULE,
     rjson::MODULE,
     xxhash::MODULE,

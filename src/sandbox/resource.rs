@@ -67,6 +67,11 @@ impl Resources {
         place.take()?.1.downcast().ok()
     }
 
+    /// Gives back all that is held, as going back to a snapshot does: there is none while something is held.
+    pub fn release_all(&mut self) {
+        self.held.clear();
+    }
+
     /// Something that is held, in words.
     pub fn pinned(&self) -> Option<Pinned> {
         self.held.iter().flatten().next().map(|(what, _)| Pinned(what))
@@ -104,5 +109,8 @@ mod tests {
         assert_eq!(resources.hold("a stream", 3u8), first);
         assert_eq!(resources.held::<u16>(second), Some(&mut 2));
         assert_eq!(resources.held::<u16>(99), None);
+        resources.release_all();
+        assert_eq!(resources.pinned(), None);
+        assert_eq!(resources.held::<u16>(second), None);
     }
 }

@@ -129,6 +129,11 @@ impl Heap {
         self.top
     }
 
+    /// How many bytes are free, in however many pieces; free small blocks are not counted.
+    pub fn free_len(&self) -> usize {
+        self.block_end.saturating_sub(self.top) + self.free_bytes
+    }
+
     /// The length of the region in bytes.
     pub fn region_len(&self) -> usize {
         self.len

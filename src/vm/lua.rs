@@ -236,6 +236,13 @@ impl<'l> Lua<'l> {
         bytes > limit.saturating_sub(heap.used)
     }
 
+    /// Bytes of the arena that nothing uses and that the memory limit leaves to what does not count for it.
+    pub fn spare_memory(self) -> usize {
+        // SAFETY: the header outlives the state.
+        let heap = unsafe { &*self.heap() };
+        heap.free_len().saturating_sub(heap.limit.saturating_sub(heap.used))
+    }
+
     /// Allocates (`block` null), resizes or frees (`new` 0) memory of the arena outside the collector's care, as C modules
     /// do through `lua_getallocf` ([`Account::Limit`]) or through `malloc` ([`Account::None`]). Aligned to 16 bytes; null
     /// where there is none. It travels with snapshots.
@@ -818,6 +825,13 @@ impl<'l> Lua<'l> {
         self.throw()
     }
 
+    /// Ends the callback for a reason; the first one stays.
+    #[cold]
+    pub fn doom_for(self, reason: super::Doom) -> ! {
+        self.context().meter.set_doom(reason);
+        self.doom()
+    }
+
     /// Raises `not enough memory`, which carries no position.
     #[cold]
     pub fn raise_memory(self) -> ! {
@@ -981,6 +995,9 @@ pub struct Buffer<'l> {
 }
 
 impl Buffer<'_> {
+    /// `LUAL_BUFFERSIZE`: pieces of this size are put on the Lua stack.
+    pub const ROOM: usize = ffi::LUAL_BUFFERSIZE;
+
     fn raw(&mut self) -> *mut ffi::luaL_Buffer {
         if !self.started {
             self.started = true;
@@ -995,6 +1012,19 @@ impl Buffer<'_> {
     #[inline]
     pub fn add(&mut self, bytes: &[u8]) {
         unsafe { ffi::luaL_addlstring(self.raw(), bytes.as_ptr().cast(), bytes.len()) }
+    }
+
+    /// Makes room for [`Buffer::ROOM`] bytes at once, as C code does that writes into the buffer itself; `write` says how
+    /// many of them it wrote.
+    pub fn add_written(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        let raw = self.raw();
+        // SAFETY: `luaL_prepbuffer` leaves room for a whole buffer at `p`. What is there has no value yet, so it is zeroed.
+        unsafe {
+            let place = ffi::luaL_prepbuffer(raw).cast::<u8>();
+            place.write_bytes(0, Self::ROOM);
+            let written = write(slice::from_raw_parts_mut(place, Self::ROOM)).min(Self::ROOM);
+            ffi::luaL_addsize(raw, written);
+        }
     }
 
     /// Appends the string or number on top of the stack and drops it.

@@ -7,9 +7,7 @@ use super::case::Case;
 /// Native modules that are not built in yet. A case of an area of that name waits for its module.
 #[rustfmt::skip]
 const PENDING_MODULES: &[&str] = &[
-    "bit",
     "sax",
-    "struct",
     "zlib",
 ];
 

@@ -487,7 +487,9 @@ fn lpeg() {
 #[test]
 fn re() {
     check_all(
-        &format!("{SETUP} require 'lpeg' re = require 're' compiled = re.compile[[ {{| ({{%a+}} '=' {{%a+}} ', '?)* |}} ]]"),
+        &format!(
+            "{SETUP} require 'lpeg' re = require 're' compiled = re.compile[[ {{| ({{%a+}} '=' {{%a+}} ', '?)* |}} ]]"
+        ),
         &[
             "list = compiled:match(text)",
             "list = re.compile[[ a <- 'x' b / . b <- {[0-9%s]} -> '<%1>' ]]",

@@ -551,6 +551,8 @@ impl AnalysisPlugin {
 
     /// Back to the moment of the snapshot.
     pub fn restore(&mut self, snapshot: &Snapshot) {
+        // Nothing was held then.
+        self.host.resources.release_all();
         self.vm.restore(&snapshot.image);
         self.vm.context().meter = snapshot.meter.clone();
         self.host.state = snapshot.host.clone();
