@@ -19,6 +19,7 @@ mod rjson;
 mod sketch;
 mod r#struct;
 mod xxhash;
+mod zlib;
 
 use crate::sandbox::NativeModule;
 
@@ -38,4 +39,5 @@ pub const BUILTIN: &[NativeModule] = &[
     re::MODULE,
     rjson::MODULE,
     xxhash::MODULE,
+    zlib::MODULE,
 ];
