@@ -17,6 +17,7 @@ mod object;
 mod re;
 mod rjson;
 mod sketch;
+mod snappy;
 mod r#struct;
 mod xxhash;
 mod zlib;
@@ -35,6 +36,7 @@ pub const BUILTIN: &[NativeModule] = &[
     cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
     lpeg::MODULE,
+    snappy::MODULE,
     r#struct::MODULE,
     re::MODULE,
     rjson::MODULE,
