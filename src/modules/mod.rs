@@ -12,6 +12,7 @@ mod cjson;
 mod cuckoo_filter;
 mod cuckoo_filter_expire;
 mod hyperloglog;
+mod lfs;
 mod lpeg;
 mod object;
 mod re;
@@ -19,6 +20,7 @@ mod rjson;
 mod sketch;
 mod snappy;
 mod r#struct;
+mod working_folder;
 mod xxhash;
 mod zlib;
 
@@ -35,6 +37,7 @@ pub const BUILTIN: &[NativeModule] = &[
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
     hyperloglog::MODULE,
+    lfs::MODULE,
     lpeg::MODULE,
     snappy::MODULE,
     r#struct::MODULE,
