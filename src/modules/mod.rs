@@ -11,6 +11,7 @@ mod circular_buffer;
 mod cjson;
 mod cuckoo_filter;
 mod cuckoo_filter_expire;
+mod gzfile;
 mod hyperloglog;
 mod lfs;
 mod lpeg;
@@ -36,6 +37,7 @@ pub const BUILTIN: &[NativeModule] = &[
     cjson::MODULE,
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
+    gzfile::MODULE,
     hyperloglog::MODULE,
     lfs::MODULE,
     lpeg::MODULE,
