@@ -30,8 +30,8 @@ use crate::sandbox::NativeModule;
 /// Every module of this build.
 #[rustfmt::skip]
 pub const BUILTIN: &[NativeModule] = &[
-    bit::MODULE,
     bit32::MODULE,
+    bit::MODULE,
     bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
@@ -41,10 +41,10 @@ pub const BUILTIN: &[NativeModule] = &[
     hyperloglog::MODULE,
     lfs::MODULE,
     lpeg::MODULE,
-    snappy::MODULE,
-    r#struct::MODULE,
     re::MODULE,
     rjson::MODULE,
+    snappy::MODULE,
+    r#struct::MODULE,
     xxhash::MODULE,
     zlib::MODULE,
 ];

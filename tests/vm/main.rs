@@ -5,9 +5,12 @@
 //! * `hostile`: filters that loop, grow, recurse or lie. Each ends with a text that says why, and the filter beside it
 //!   sees every message.
 //! * `native`: C modules from shared libraries, for those who load them.
+//! * `byte_modules`: what modules for bytes and files do where production's process would die, and what recorded cases
+//!   cannot hold.
 //!
 //! The first two also run under memory checkers: see `docs/fuzzing.md`.
 
+mod byte_modules;
 mod hostile;
 mod native;
 mod out_of_memory;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules},
 };
 
 /// A tree under construction.
@@ -243,6 +243,7 @@ fn run(body: &str) -> String {
         let file = folder.path().join("test.lua");
         std::fs::write(&file, &script).expect("the script is written");
         let options = AnalysisOptions {
+            native_modules: &NativeModules::BuiltIn,
             lua_file: file.to_str().expect("a path in UTF-8"),
             config: b"path = 'modules/?.lua' cpath = 'modules/?.so' memory_limit = 100000000",
             state: None,
