@@ -9,12 +9,12 @@ use std::{cell::RefCell, sync::OnceLock};
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, Snapshot},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, Snapshot},
 };
 use libfuzzer_sys::fuzz_target;
 
 /// The interpreter of such programs. What they do is in the global `said`, which the snapshots' images hold.
-const SCRIPT: &str = r#"
+const SCRIPT: &str = r##"
 require "string" require "table" require "lpeg"
 local l = lpeg
 said = ""
@@ -82,7 +82,7 @@ function process_message()
   return 0
 end
 function timer_event() end
-"#;
+"##;
 
 fn script() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
@@ -97,12 +97,14 @@ fn script() -> &'static str {
 fn create() -> (AnalysisPlugin, Snapshot) {
     let options = AnalysisOptions {
         lua_file: script(),
-        config: b"memory_limit = 8000000\ninstruction_limit = 100000\noutput_limit = 100000\npath = ''\ncpath = 'modules/?.so'\n",
+        config: b"memory_limit = 8000000 instruction_limit = 100000 output_limit = 100000\n\
+            path = '' cpath = 'modules/?.so'",
         state: None,
         hostname: "host",
         seed: 1,
         c_steps: 300_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };
@@ -122,7 +124,7 @@ fuzz_target!(|data: &[u8]| {
     index.decode(&raw).expect("a message of ours");
     SANDBOX.with_borrow_mut(|sandbox| {
         let (plugin, start) = sandbox.get_or_insert_with(create);
-        let mut run = |plugin: &mut AnalysisPlugin| {
+        let run = |plugin: &mut AnalysisPlugin| {
             plugin.restore(start);
             let status = plugin.process_message(Message::new(&raw, &index), 10, &mut ());
             let error = String::from_utf8_lossy(plugin.error()).into_owned();
