@@ -147,6 +147,20 @@ impl Writer {
                 self.plain.push(b'\n');
             }
         }
+        self.end_record()
+    }
+
+    /// Appends a line that is no message, its end included.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::Write`].
+    pub fn write_line(&mut self, line: &[u8]) -> Result<(), ArchiveError> {
+        self.plain.extend_from_slice(line);
+        self.end_record()
+    }
+
+    fn end_record(&mut self) -> Result<(), ArchiveError> {
         self.records += 1;
         let enough = if self.codec == Codec::Plain { PIECE_SIZE } else { FRAME_SIZE };
         if self.plain.len() >= enough { self.flush() } else { Ok(()) }

@@ -65,6 +65,21 @@ pub struct SourceLine {
     pub line: i32,
 }
 
+/// What a plugin tried to send to the outside through a stand-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent<'a> {
+    /// The module, as in `require`.
+    pub module: &'a str,
+    /// The function or method that would have sent it.
+    pub action: &'a str,
+    /// Where it was meant to go: hosts, topics, URLs, files; empty where the module has no notion of it.
+    pub destination: &'a [u8],
+    /// What else belongs to it, by name.
+    pub parameters: &'a [(&'a str, &'a [u8])],
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
@@ -88,6 +103,19 @@ pub enum Event<'a> {
         /// The record being processed, or the last one before.
         record: RecordId,
         /// The line that injected it.
+        place: SourceLine,
+    },
+    /// A filter tried to send something to the outside; nothing left this process.
+    Sent {
+        /// Position of the filter among those given.
+        filter: usize,
+        /// What and where to.
+        sent: Sent<'a>,
+        /// The call that sent it.
+        callback: Callback,
+        /// The record being processed, or the last one before.
+        record: RecordId,
+        /// The line that sent it.
         place: SourceLine,
     },
     /// A filter ended early.

@@ -11,7 +11,7 @@ use super::{
     rehearse::Rehearsal,
 };
 use crate::{
-    event::{Callback, Event, Flow, Observer, RecordId, SourceLine},
+    event::{Callback, Event, Flow, Observer, RecordId, Sent, SourceLine},
     matcher::Matcher,
     message::Message,
     modules,
@@ -110,6 +110,8 @@ pub struct FilterReport {
     pub injected: u64,
     /// Their bytes, without framing.
     pub injected_bytes: u64,
+    /// What it tried to send to the outside.
+    pub sent: SentCount,
     /// Log lines.
     pub logs: Vec<Vec<u8>>,
     /// Limits and what was used of them.
@@ -130,6 +132,15 @@ pub struct FilterReport {
     pub rehearsal_differences: Vec<String>,
     /// Wall-clock cost of its calls, when measured.
     pub timing: Timing,
+}
+
+/// How much went to stand-ins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentCount {
+    /// How many times something was sent.
+    pub count: u64,
+    /// The bytes of it.
+    pub bytes: u64,
 }
 
 /// Running statistics in nanoseconds, as production keeps them (Welford).
@@ -196,6 +207,7 @@ pub fn plugin_name(path: &Path) -> String {
 struct Speaker<'a> {
     observer: &'a mut dyn Observer,
     logs: &'a mut Vec<Vec<u8>>,
+    sent: &'a mut SentCount,
     log_level: u8,
     filter: usize,
     callback: Callback,
@@ -216,6 +228,14 @@ impl Sink for Speaker<'_> {
         let place = SourceLine { chunk: place.chunk().to_vec(), line: place.line };
         let (filter, callback, record) = (self.filter, self.callback, self.record);
         self.send(&Event::Injected { filter, message, callback, record, place });
+    }
+
+    fn sent(&mut self, sent: Sent<'_>, place: Place) {
+        self.sent.count += 1;
+        self.sent.bytes += sent.bytes.len() as u64;
+        let place = SourceLine { chunk: place.chunk().to_vec(), line: place.line };
+        let (filter, callback, record) = (self.filter, self.callback, self.record);
+        self.send(&Event::Sent { filter, sent, callback, record, place });
     }
 
     fn log(&mut self, level: u8, component: &[u8], text: &[u8]) {
@@ -631,6 +651,7 @@ impl FilterReport {
             timer_events: 0,
             injected: 0,
             injected_bytes: 0,
+            sent: SentCount::default(),
             logs: Vec::new(),
             limits: LimitReport::all(),
             memory_now: 0,
@@ -652,7 +673,8 @@ impl FilterReport {
         record: RecordId,
         observer: &'a mut dyn Observer,
     ) -> Speaker<'a> {
-        Speaker { observer, logs: &mut self.logs, log_level, filter, callback, record, flow: Flow::Continue }
+        let FilterReport { logs, sent, .. } = self;
+        Speaker { observer, logs, sent, log_level, filter, callback, record, flow: Flow::Continue }
     }
 }
 

@@ -6,6 +6,7 @@
 //! stale pointer to the old ones shows as well.
 
 use crate::{
+    event::Sent,
     sandbox::{AnalysisPlugin, Pinned, Sink, Snapshot},
     vm::Place,
 };
@@ -29,12 +30,50 @@ struct Recorded {
 #[derive(Debug, PartialEq)]
 enum Said {
     Injected(Vec<u8>, Place),
+    Sent(OwnedSent, Place),
     Log(u8, Vec<u8>, Vec<u8>),
+}
+
+/// A [`Sent`] that outlives the call.
+#[derive(Debug, PartialEq)]
+struct OwnedSent {
+    module: String,
+    action: String,
+    destination: Vec<u8>,
+    parameters: Vec<(String, Vec<u8>)>,
+    bytes: Vec<u8>,
+}
+
+impl OwnedSent {
+    fn of(sent: Sent<'_>) -> OwnedSent {
+        OwnedSent {
+            module: sent.module.to_owned(),
+            action: sent.action.to_owned(),
+            destination: sent.destination.to_vec(),
+            parameters: sent
+                .parameters
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_vec()))
+                .collect(),
+            bytes: sent.bytes.to_vec(),
+        }
+    }
+
+    fn pass_on(&self, place: Place, sink: &mut dyn Sink) {
+        let parameters: Vec<(&str, &[u8])> =
+            self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let OwnedSent { module, action, destination, bytes, .. } = self;
+        sink.sent(Sent { module, action, destination, parameters: &parameters, bytes }, place);
+    }
 }
 
 impl Sink for Recorded {
     fn injected(&mut self, message: &[u8], place: Place) {
         self.said.push(Said::Injected(message.to_vec(), place));
+    }
+
+    fn sent(&mut self, sent: Sent<'_>, place: Place) {
+        self.said.push(Said::Sent(OwnedSent::of(sent), place));
     }
 
     fn log(&mut self, level: u8, component: &[u8], text: &[u8]) {
@@ -47,6 +86,7 @@ impl Recorded {
         for said in &self.said {
             match said {
                 Said::Injected(message, place) => sink.injected(message, *place),
+                Said::Sent(sent, place) => sent.pass_on(*place, sink),
                 Said::Log(level, component, text) => sink.log(*level, component, text),
             }
         }

@@ -82,6 +82,8 @@ fn filter(report: &FilterReport) -> Value {
         },
         "error": report.error.as_deref().map(latin1),
         "injected": report.injected,
+        "sent": report.sent.count,
+        "sent_bytes": report.sent.bytes,
         "messages_read": report.messages_read,
         "messages_matched": report.messages_matched,
         "process_message_count": report.process_message_count,

@@ -4,9 +4,11 @@
 //! and has its version; byte strings in it are texts with one code point per byte, as in the conformance corpus.
 
 mod json;
+mod sent;
 mod stats;
 mod summary;
 
 pub use json::{REPORT_VERSION, json};
+pub use sent::sent_line;
 pub use stats::plugins_tsv;
 pub use summary::{Style, damage, summary, termination};

@@ -123,12 +123,16 @@ fn filter_lines(filter: &FilterReport, style: Style) -> String {
         let failed = format!("{} failed", grouped(filter.process_message_failures));
         let _ = write!(res, ", {}", style.warning(&failed));
     }
-    let _ = writeln!(
+    let _ = write!(
         res,
         ", {}, {} injected",
         count(filter.timer_events, "timer event", "timer events"),
         grouped(filter.injected),
     );
+    if filter.sent.count > 0 {
+        let _ = write!(res, ", {} sent ({})", grouped(filter.sent.count), size(filter.sent.bytes));
+    }
+    res.push('\n');
     // A termination has said it.
     if filter.outcome == Outcome::Ok {
         let _ = writeln!(res, "    limits used: {}", limits_used(filter));

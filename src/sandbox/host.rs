@@ -15,6 +15,7 @@ use super::{
     uuid::UuidSource,
 };
 use crate::{
+    event::Sent,
     message::Message,
     vm::{Context, Lua, Place},
 };
@@ -26,6 +27,8 @@ pub const MAX_ERROR: usize = 255;
 pub trait Sink {
     /// An encoded message, without framing, and the line of the script that injected it.
     fn injected(&mut self, message: &[u8], place: Place);
+    /// What a stand-in was given to send, and the line of the script that did. Most hosts do not listen.
+    fn sent(&mut self, _sent: Sent<'_>, _place: Place) {}
     /// A log line: syslog level 0-7, component, text.
     fn log(&mut self, level: u8, component: &[u8], text: &[u8]);
 }

@@ -11,6 +11,8 @@ fn check_shape(report: &Value) {
     for filter in report["filters"].as_array().expect("filters") {
         for key in [
             "injected",
+            "sent",
+            "sent_bytes",
             "messages_read",
             "messages_matched",
             "process_message_count",
@@ -73,7 +75,7 @@ fn a_clean_run() {
     let limits = filter["limits"].take();
     assert_eq!(
         filter,
-        json!({"name": "analysis.count", "outcome": "ok", "error": null, "injected": 1, "messages_read": 6,
+        json!({"name": "analysis.count", "outcome": "ok", "error": null, "injected": 1, "sent": 0, "sent_bytes": 0, "messages_read": 6,
                "messages_matched": 3, "process_message_count": 3, "process_message_failures": 0,
                "timer_events": 1, "logs": [], "limits": null})
     );

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, thread};
 
 use cepshim::{
+    event::Sent,
     message::{FieldValues, Message, MessageIndex, OwnedField, OwnedMessage},
     modules,
     sandbox::{AnalysisOptions, AnalysisPlugin, CreateError, NativeModules, Sink, StateFile},
@@ -54,11 +55,17 @@ pub fn full_message() -> Vec<u8> {
 pub struct Heard {
     pub messages: Vec<Vec<u8>>,
     pub logs: Vec<Vec<u8>>,
+    /// Module, destination and bytes.
+    pub sent: Vec<(String, Vec<u8>, Vec<u8>)>,
 }
 
 impl Sink for Heard {
     fn injected(&mut self, message: &[u8], _: Place) {
         self.messages.push(message.to_vec());
+    }
+
+    fn sent(&mut self, sent: Sent<'_>, _: Place) {
+        self.sent.push((sent.module.to_owned(), sent.destination.to_vec(), sent.bytes.to_vec()));
     }
 
     fn log(&mut self, _: u8, _: &[u8], text: &[u8]) {

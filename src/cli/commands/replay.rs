@@ -63,6 +63,9 @@ pub struct ReplayArgs {
     /// Write injected messages to this file, in the format of its name: .hpb, .jsonl, with .zst, .gz or .sz compressed
     #[arg(short, long, value_name = "FILE", conflicts_with = "format")]
     output: Option<PathBuf>,
+    /// Write what filters tried to send to the outside to this file, as JSON lines; .zst, .gz or .sz compresses
+    #[arg(long, value_name = "FILE")]
+    sent: Option<PathBuf>,
     /// Write what happened to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -244,7 +247,7 @@ fn prepare(args: &ReplayArgs, filters: &[PathBuf], inputs: &[PathBuf], ui: &Ui) 
     } else {
         resolve(inputs).map_err(refused)?
     };
-    for path in [&args.output, &args.report].into_iter().flatten() {
+    for path in [&args.output, &args.sent, &args.report].into_iter().flatten() {
         files::check_absent(path, args.force)?;
     }
     let specs = filters
@@ -324,11 +327,23 @@ fn replay(args: &ReplayArgs, options: &Options, ui: &Ui) -> Status {
             return Status::Io;
         }
     };
+    let mut sent = match &args.sent {
+        None => None,
+        Some(path) => match Writer::create(path, args.force) {
+            Ok(writer) => Some(writer),
+            Err(error) => {
+                ui.error(&error.to_string());
+                return Status::Io;
+            }
+        },
+    };
     on_interrupt(&options.interrupt);
     ui.start_bar(options.sources.iter().map(Source::size).sum());
     let watcher = watch(options, &ui);
     let outcome = {
-        let mut listener = Listener { output: &mut output, ui: &ui, problem: None };
+        let names = options.filters.iter().map(|it| plugin_name(&it.path)).collect();
+        let mut listener =
+            Listener { output: &mut output, sent: sent.as_mut(), names, ui: &ui, problem: None };
         let outcome = replay::run(options, &mut listener);
         (outcome, listener.problem)
     };
@@ -346,7 +361,7 @@ fn replay(args: &ReplayArgs, options: &Options, ui: &Ui) -> Status {
         ui.error(&problem);
         status = status.first(Status::Io);
     }
-    for problem in finish(args, options, &replay, output) {
+    for problem in finish(args, options, &replay, output, sent) {
         ui.error(&problem);
         status = status.first(Status::Io);
     }
@@ -372,10 +387,19 @@ fn status_of(replay: &Replay, args: &ReplayArgs) -> Status {
 }
 
 /// Writes what is written at the end; what went wrong.
-fn finish(args: &ReplayArgs, options: &Options, replay: &Replay, output: Injected) -> Vec<String> {
+fn finish(
+    args: &ReplayArgs,
+    options: &Options,
+    replay: &Replay,
+    output: Injected,
+    sent: Option<Writer>,
+) -> Vec<String> {
     let mut problems = Vec::new();
     if let Err(error) = output.finish() {
         problems.push(error);
+    }
+    if let Some(Err(error)) = sent.map(Writer::finish) {
+        problems.push(error.to_string());
     }
     if let Some(path) = &args.report
         && let Err(error) = files::write(path, report::json(replay).as_bytes())
@@ -579,9 +603,12 @@ impl From<io::Error> for WriteError {
     }
 }
 
-/// Writes what is injected and says what is logged.
+/// Writes what is injected and sent, and says what is logged.
 struct Listener<'a> {
     output: &'a mut Injected,
+    sent: Option<&'a mut Writer>,
+    /// The filters' names.
+    names: Vec<String>,
     ui: &'a Ui,
     problem: Option<String>,
 }
@@ -598,6 +625,19 @@ impl Observer for Listener<'_> {
                     Err(WriteError::Closed) => Flow::Abandon,
                     Err(WriteError::Other(text)) => {
                         self.problem.get_or_insert(text);
+                        Flow::Abandon
+                    }
+                }
+            }
+            Event::Sent { filter, sent, callback, record, place } => {
+                let Some(writer) = &mut self.sent else { return Flow::Continue };
+                let name = self.names.get(*filter).map_or("", String::as_str);
+                let mut line = Vec::new();
+                report::sent_line(name, sent, *callback, *record, place, &mut line);
+                match writer.write_line(&line) {
+                    Ok(()) => Flow::Continue,
+                    Err(error) => {
+                        self.problem.get_or_insert(error.to_string());
                         Flow::Abandon
                     }
                 }

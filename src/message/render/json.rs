@@ -94,7 +94,7 @@ fn write_list<T>(out: &mut Vec<u8>, values: impl Iterator<Item = T>, write: impl
 }
 
 /// A JSON string, or `{"base64":...}` when it is not UTF-8.
-fn write_string(value: &[u8], out: &mut Vec<u8>) {
+pub fn write_string(value: &[u8], out: &mut Vec<u8>) {
     if let Ok(text) = str::from_utf8(value) {
         // Neither writing to a Vec nor serializing a str can fail.
         drop(serde_json::to_writer(out, text));

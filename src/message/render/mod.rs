@@ -13,5 +13,5 @@ mod text;
 
 pub use double::write_double;
 pub(super) use json::VALUE_TYPES;
-pub use json::json;
+pub use json::{json, write_string};
 pub use text::{escape, text, text_safe};
