@@ -2,24 +2,28 @@
 //!
 //! Where production loads a shared library, `require` finds a module here: written in Rust, its state in the VM's
 //! arena, its behaviour, output and preservation formats production's. A module knows the VM and the sandbox's
-//! protocol for userdata; messages and pipelines are none of its business.
+//! protocol for userdata; messages and pipelines are none of its business. What would reach outside is a stand-in
+//! ([`standin`]); what is a Lua file in production's own folder is one here ([`embedded`]).
 
-mod bit;
 mod bit32;
+mod bit;
 mod bloom_filter;
 mod circular_buffer;
 mod cjson;
 mod cuckoo_filter;
 mod cuckoo_filter_expire;
+mod embedded;
 mod gzfile;
 mod hyperloglog;
 mod lfs;
 mod lpeg;
+mod mime;
 mod object;
 mod re;
 mod rjson;
 mod sketch;
 mod snappy;
+mod standin;
 mod r#struct;
 mod working_folder;
 mod xxhash;
@@ -30,21 +34,48 @@ use crate::sandbox::NativeModule;
 /// Every module of this build.
 #[rustfmt::skip]
 pub const BUILTIN: &[NativeModule] = &[
-    bit32::MODULE,
+    standin::AMQP,
+    standin::AWS_KINESIS,
     bit::MODULE,
+    bit32::MODULE,
     bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
+    standin::GCP_LOGGING,
+    standin::GCP_PUBSUB,
+    standin::GEOIP_CITY,
+    standin::GEOIP_COUNTRY,
     gzfile::MODULE,
     hyperloglog::MODULE,
+    standin::IRC,
+    standin::JOSE,
+    standin::KAFKA,
     lfs::MODULE,
     lpeg::MODULE,
+    embedded::LTN12,
+    standin::LUASQL_MYSQL,
+    standin::LUASQL_POSTGRES,
+    standin::LYAML,
+    embedded::MIME,
+    mime::MODULE,
+    standin::OPENSSL,
+    standin::PARQUET,
     re::MODULE,
     rjson::MODULE,
     snappy::MODULE,
+    embedded::SOCKET,
+    standin::SOCKET_CORE,
+    embedded::SOCKET_HTTP,
+    embedded::SOCKET_SMTP,
+    standin::SOCKET_UNIX,
+    embedded::SOCKET_URL,
+    standin::SSL,
+    embedded::SSL_HTTPS,
     r#struct::MODULE,
+    standin::SYSTEMD_DAEMON,
+    standin::SYSTEMD_JOURNAL,
     xxhash::MODULE,
     zlib::MODULE,
 ];

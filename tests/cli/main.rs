@@ -14,5 +14,6 @@ mod replay;
 mod report;
 mod scratch;
 mod selection;
+mod sent;
 mod signals;
 mod state;

@@ -4,6 +4,7 @@
 //!   with Lua's words or catches the error; the sandbox, put back to the moment before, does what it always did.
 //! * `hostile`: filters that loop, grow, recurse or lie. Each ends with a text that says why, and the filter beside it
 //!   sees every message.
+//! * `stand_ins`: modules that would reach outside, what they record and where they fail.
 //! * `native`: C modules from shared libraries, for those who load them.
 //! * `byte_modules`: what modules for bytes and files do where production's process would die, and what recorded cases
 //!   cannot hold.
@@ -14,4 +15,5 @@ mod byte_modules;
 mod hostile;
 mod native;
 mod out_of_memory;
+mod stand_ins;
 mod support;

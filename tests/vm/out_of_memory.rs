@@ -260,6 +260,47 @@ fn modules() {
 }
 
 #[test]
+fn stand_ins() {
+    check_all(
+        r#"require "string" require "table" require "kafka" require "cjson" require "gcp.pubsub" require "gcp.logging"
+        require "parquet" socket = require "socket" http = require "socket.http" smtp = require "socket.smtp"
+        driver = require "luasql.postgres" ssl = require "ssl"
+        p = kafka.producer("b:1") p:create_topic("t") c = socket.tcp() c:connect("h", 1)
+        publisher = gcp.pubsub.publisher("g", "t") writer = gcp.logging.writer("g")
+        con = driver.postgres():connect("dbname=a password=b")"#,
+        &[
+            "local a = kafka.producer('b', {a = 1, b = 'x', c = true}) a:create_topic('x', {}) local b = a:has_topic('x') a:destroy_topic('x')",
+            "local a = p:send('t', -1, cjson.null, 'text') p:poll()",
+            "local a = p:send('t', -1, cjson.null, read_message('Payload', nil, nil, true))",
+            "local a = {pcall(p.send, p, 'none', -1, cjson.null, 'text')}",
+            "local a = {c:send('text', 2, 3), c:receive(), c:getpeername()} c:close()",
+            "local a = publisher:publish(cjson.null, nil, {a = 'b'}) publisher:poll()",
+            "local a = writer:send_sync({logName = 'x', labels = {1, 2, {a = true}}})",
+            "local a = parquet.schema('s') a:add_group('g', 'optional'):add_column('c', 'required', 'int64') a:finalize() parquet.writer('f', a):dissect_message()",
+            "local a = {con:execute('insert into t'), con:execute('select 1'), con:escape(\"it's\")}",
+            "local a = {http.request('http://h/p', 'body')}",
+            "local a = smtp.send{from = 'a', rcpt = {'b'}, source = smtp.message{headers = {subject = 's'}, body = 'b'}}",
+            "local a = {pcall(ssl.wrap(c, ssl.newcontext{}).receive)}",
+            "local a = {socket.protect(function() socket.try(nil, 'broken') end)()}",
+            "local a = {socket.select({c}, {c}, 1)}",
+        ],
+    );
+}
+
+#[test]
+fn mail_encodings_and_chains() {
+    check_all(
+        "require 'string' mime = require 'mime' ltn12 = require 'ltn12' url = require 'socket.url'",
+        &[
+            "local a = {mime.b64('text', 'more'), mime.unb64('dGV4dA=='), mime.qp('a b\\r\\n', '='), mime.unqp('=41', 'x')}",
+            "local a = {mime.wrp(3, 'abcdefgh', 3), mime.qpwrp(3, 'abcdefgh', 3), mime.eol(0, 'a\\nb'), mime.dot(2, '.a')}",
+            "local a, t = ltn12.sink.table() ltn12.pump.all(ltn12.source.chain(ltn12.source.string('text'), mime.encode('base64')), a)",
+            "local a = {url.parse('http://u:p@h:1/a/b;p?q#f'), url.absolute('http://a/b/c', '../d'), url.escape('a b')}",
+        ],
+    );
+}
+
+#[test]
 fn circular_buffers() {
     check_all(
         "text = 'a text' require 'string' require 'circular_buffer' c = circular_buffer.new(5, 2, 60) c:add(0, 1, 1)",
