@@ -5,8 +5,8 @@
 //! protocol for userdata; messages and pipelines are none of its business. What would reach outside is a stand-in
 //! ([`standin`]); what is a Lua file in production's own folder is one here ([`embedded`]).
 
-mod bit32;
 mod bit;
+mod bit32;
 mod bloom_filter;
 mod circular_buffer;
 mod cjson;
@@ -17,6 +17,7 @@ mod gzfile;
 mod hyperloglog;
 mod lfs;
 mod lpeg;
+mod maxminddb;
 mod mime;
 mod object;
 mod re;
@@ -58,6 +59,7 @@ pub const BUILTIN: &[NativeModule] = &[
     standin::LUASQL_MYSQL,
     standin::LUASQL_POSTGRES,
     standin::LYAML,
+    maxminddb::MODULE,
     embedded::MIME,
     mime::MODULE,
     standin::OPENSSL,

@@ -301,6 +301,24 @@ fn mail_encodings_and_chains() {
 }
 
 #[test]
+fn maxminddb() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/modules/maxminddb/values/city.mmdb");
+    check_all(
+        &format!(
+            "require 'maxminddb' file = [[{folder}]] db = maxminddb.open(file) r = db:lookup('1.2.3.4')"
+        ),
+        &[
+            "local a = maxminddb.open(file)",
+            "local a = db:lookup('1.2.3.4')",
+            "local a = {r:get('text'), r:get('array', '2', 'key'), r:get('double')}",
+            "local a = {pcall(r.get, r, 'missing')}",
+            "local a = {pcall(db.lookup, db, 'nowhere')}",
+            "local a = {pcall(maxminddb.open, 'missing')}",
+        ],
+    );
+}
+
+#[test]
 fn circular_buffers() {
     check_all(
         "text = 'a text' require 'string' require 'circular_buffer' c = circular_buffer.new(5, 2, 60) c:add(0, 1, 1)",
