@@ -16,6 +16,7 @@ mod embedded;
 mod gzfile;
 mod hyperloglog;
 mod lfs;
+mod libinjection;
 mod lpeg;
 mod maxminddb;
 mod mime;
@@ -54,6 +55,7 @@ pub const BUILTIN: &[NativeModule] = &[
     standin::JOSE,
     standin::KAFKA,
     lfs::MODULE,
+    libinjection::MODULE,
     lpeg::MODULE,
     embedded::LTN12,
     standin::LUASQL_MYSQL,

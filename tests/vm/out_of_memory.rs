@@ -301,6 +301,21 @@ fn mail_encodings_and_chains() {
 }
 
 #[test]
+fn libinjection() {
+    check_all(
+        "require 'libinjection' s = libinjection.sqli_state() libinjection.sqli_init(s, '1 or 1=1', 8, 0)",
+        &[
+            "local a = libinjection.sqli('1 or 1=1', 8, '')",
+            "local a = libinjection.xss('<script>', 8)",
+            "local a = libinjection.sqli_state() libinjection.sqli_init(a, 'select 1', 8, 0)",
+            "local a = {libinjection.is_sqli(s), s.fingerprint, s.s, s.current.val}",
+            "local a = {libinjection.sqli_fingerprint(s, 0), libinjection.sqli_get_token(s, 0).type}",
+            "local a = {pcall(libinjection.is_sqli, 'x')}",
+        ],
+    );
+}
+
+#[test]
 fn maxminddb() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/modules/maxminddb/values/city.mmdb");
     check_all(
