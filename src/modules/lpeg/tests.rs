@@ -243,7 +243,6 @@ fn run(body: &str) -> String {
         let file = folder.path().join("test.lua");
         std::fs::write(&file, &script).expect("the script is written");
         let options = AnalysisOptions {
-            native_modules: &NativeModules::BuiltIn,
             lua_file: file.to_str().expect("a path in UTF-8"),
             config: b"path = 'modules/?.lua' cpath = 'modules/?.so' memory_limit = 100000000",
             state: None,
