@@ -21,8 +21,10 @@ mod lpeg;
 mod maxminddb;
 mod mime;
 mod object;
+mod outside;
 mod re;
 mod rjson;
+mod sax;
 mod sketch;
 mod snappy;
 mod standin;
@@ -38,37 +40,41 @@ use crate::sandbox::NativeModule;
 pub const BUILTIN: &[NativeModule] = &[
     standin::AMQP,
     standin::AWS_KINESIS,
-    bit::MODULE,
     bit32::MODULE,
+    bit::MODULE,
     bloom_filter::MODULE,
     circular_buffer::MODULE,
     cjson::MODULE,
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
+    gzfile::MODULE,
+    hyperloglog::MODULE,
+    lfs::MODULE,
+    libinjection::MODULE,
+    lpeg::MODULE,
+    maxminddb::MODULE,
+    mime::MODULE,
+    re::MODULE,
+    rjson::MODULE,
+    sax::MODULE,
+    snappy::MODULE,
+    r#struct::MODULE,
+    xxhash::MODULE,
+    zlib::MODULE,
     standin::GCP_LOGGING,
     standin::GCP_PUBSUB,
     standin::GEOIP_CITY,
     standin::GEOIP_COUNTRY,
-    gzfile::MODULE,
-    hyperloglog::MODULE,
     standin::IRC,
     standin::JOSE,
     standin::KAFKA,
-    lfs::MODULE,
-    libinjection::MODULE,
-    lpeg::MODULE,
     embedded::LTN12,
     standin::LUASQL_MYSQL,
     standin::LUASQL_POSTGRES,
     standin::LYAML,
-    maxminddb::MODULE,
     embedded::MIME,
-    mime::MODULE,
     standin::OPENSSL,
     standin::PARQUET,
-    re::MODULE,
-    rjson::MODULE,
-    snappy::MODULE,
     embedded::SOCKET,
     standin::SOCKET_CORE,
     embedded::SOCKET_HTTP,
@@ -77,9 +83,6 @@ pub const BUILTIN: &[NativeModule] = &[
     embedded::SOCKET_URL,
     standin::SSL,
     embedded::SSL_HTTPS,
-    r#struct::MODULE,
     standin::SYSTEMD_DAEMON,
     standin::SYSTEMD_JOURNAL,
-    xxhash::MODULE,
-    zlib::MODULE,
 ];

@@ -7,7 +7,6 @@ use super::case::Case;
 /// Native modules that are not built in yet. A case of an area of that name waits for its module.
 #[rustfmt::skip]
 const PENDING_MODULES: &[&str] = &[
-    "sax",
 ];
 
 /// The area whose cases use production's modules written in Lua, which are not part of this repository.

@@ -536,6 +536,24 @@ fn rjson() {
     );
 }
 
+#[test]
+fn sax() {
+    check_all(
+        "require 'sax' window = sax.window.new(8, 4, 6) window:add({1, 2, 3, 4, 5}) word = sax.word.new('ABC', 4)",
+        &[
+            "local a = {sax.window.new(64, 4, 8), sax.word.new({1, 2, 3, 4}, 2, 5), sax.word.new('ABCD', 6)}",
+            "window:add(1) window:add({1, 2, 3}) local a = window:get_word()",
+            "local a = tostring(window) .. tostring(word) .. sax.version()",
+            "local a = {sax.mindist(window, window:get_word()), window == word}",
+            "window:clear()",
+            "inject_payload('txt', 'name', window, word)",
+            "inject_message({Fields = {a = {value = word}}})",
+            "local a = {pcall(window.add, window, {1, 'x'})}",
+            "for i = 1, 300 do local a = window:get_word() end",
+        ],
+    );
+}
+
 /// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn a_script_that_catches_goes_on() {
