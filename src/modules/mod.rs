@@ -28,6 +28,7 @@ mod sax;
 mod sketch;
 mod snappy;
 mod standin;
+mod streaming_algorithms;
 mod r#struct;
 mod working_folder;
 mod xxhash;
@@ -58,6 +59,11 @@ pub const BUILTIN: &[NativeModule] = &[
     rjson::MODULE,
     sax::MODULE,
     snappy::MODULE,
+    streaming_algorithms::CM_SKETCH,
+    streaming_algorithms::MATRIX,
+    streaming_algorithms::P2,
+    streaming_algorithms::RUNNING_STATS,
+    streaming_algorithms::TIME_SERIES,
     r#struct::MODULE,
     xxhash::MODULE,
     zlib::MODULE,

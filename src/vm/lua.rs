@@ -19,6 +19,7 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "addresses are handed to Lua, which keeps them")]
 
 use std::{
+    cell::Cell,
     ffi::{CStr, c_int, c_void},
     fmt::{self, Write as _},
     marker::PhantomData,
@@ -491,6 +492,11 @@ impl<'l> Lua<'l> {
     /// Pushes a string.
     #[inline]
     pub fn push_bytes(self, bytes: &[u8]) {
+        unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) }
+    }
+
+    /// Pushes a copy of memory that may change while it is made: pushing can run finalizers, which are the script's.
+    pub fn push_cells(self, bytes: &[Cell<u8>]) {
         unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) }
     }
 

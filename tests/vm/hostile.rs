@@ -310,6 +310,65 @@ fn errors_in_strange_places_are_reported() {
 }
 
 #[test]
+fn streams_that_production_would_die_of_are_told() {
+    let crash = |words: &str| format!("production would crash here: {words}");
+    let check = |body: &str, expected: &str| {
+        check(
+            &format!(
+                "for _, it in ipairs{{'sax', 'streaming_algorithms.cm_sketch', 'streaming_algorithms.time_series',
+                'streaming_algorithms.p2', 'streaming_algorithms.matrix'}} do require(it) end
+            local new = streaming_algorithms.time_series.new
+            for i = 1, 3 do pcall(function() {body} end) end"
+            ),
+            expected,
+        );
+    };
+    let division = crash("integer division by zero");
+    for body in [
+        "new(2, 0.5):add(0, 1)",
+        "new(2, 0.5):get(0)",
+        "new(2, 0.5):get_range(nil, 1)",
+        "new(2, 0.5):get_range(0, 1)",
+        "new(16, 0.5):matrix_profile(nil, 16, 4, 100)",
+        "new(2, 0.5):merge(new(2, 0.5))",
+        "streaming_algorithms.cm_sketch.new(2.718281828459045 / 2^63, 0.5):update('x')",
+    ] {
+        check(body, &division);
+    }
+    let outside = "what production does here is undefined: a time_series row beyond 2^63";
+    check(
+        "local s = new(10, 1) s:add(2^63 - 2048, 1) s:get(2^63) s:get(2^63 + 2048) s:get(2^64 - 2048)",
+        outside,
+    );
+    let freed = crash("an object is used after its __gc was called");
+    for (object, release, using) in [
+        ("sax.window.new(8, 4, 6)", "getmetatable(it).__gc(it)", "it:add(1)"),
+        ("sax.window.new(8, 4, 6)", "getmetatable(it).__gc(it)", "tostring(it)"),
+        (
+            "sax.word.new('AB', 6)",
+            "getmetatable(it).__gc(it) getmetatable(it).__gc(it)",
+            "add_to_payload(it)",
+        ),
+    ] {
+        check(&format!("local it = {object} {release} {using}"), &freed);
+    }
+    check(
+        "local s = new(100000, 1) for i = 0, 99999 do s:set(i, i * i % 1013) end s:matrix_profile(nil, 100000, 4, 100)",
+        "production would hang here: native code took more than 20000000 steps in one call (--c-steps)",
+    );
+}
+
+#[test]
+fn streams_too_large_are_refused() {
+    let check = |body: &str| check(body, "process_message() not enough memory");
+    check("require 'streaming_algorithms.matrix' streaming_algorithms.matrix.new(2147483647, 2147483647)");
+    check("require 'streaming_algorithms.matrix' streaming_algorithms.matrix.new(65536, 65536, 'float')");
+    check("require 'streaming_algorithms.cm_sketch' streaming_algorithms.cm_sketch.new(1e-12, 0.1)");
+    check("require 'streaming_algorithms.time_series' streaming_algorithms.time_series.new(2147483647, 1)");
+    check("require 'sax' local all = {} for i = 1, math.huge do all[i] = sax.window.new(4096, 2, 2) end");
+}
+
+#[test]
 fn long_texts_are_cut() {
     on_deep_stack(|| {
         let script = "require 'string' function process_message() error(('x'):rep(1e6)) end

@@ -554,6 +554,31 @@ fn sax() {
     );
 }
 
+#[test]
+fn streaming_algorithms() {
+    check_all(
+        "require 'string' for _, name in ipairs{'p2', 'running_stats', 'cm_sketch', 'matrix', 'time_series'} do
+            require('streaming_algorithms.' .. name)
+        end
+        sa = streaming_algorithms
+        quantile, histogram, stats = sa.p2.quantile(0.5), sa.p2.histogram(4), sa.running_stats.new()
+        sketch, ints, floats = sa.cm_sketch.new(0.1, 0.1), sa.matrix.new(3, 3), sa.matrix.new(3, 3, 'float')
+        series = sa.time_series.new(32, 1) all = {quantile, histogram, stats, sketch, ints, floats, series}
+        for i = 0, 31 do series:set(i, i * i % 11) end",
+        &[
+            "local a = {sa.p2.quantile(0.9), sa.p2.histogram(100), sa.running_stats.new(), sa.cm_sketch.new(0.01, 0.01)}",
+            "local a = {sa.matrix.new(10, 10), sa.matrix.new(10, 10, 'float'), sa.time_series.new(100, 1)}",
+            "for i = 1, 10 do quantile:add(i) histogram:add(i) stats:add(i) sketch:update('item' .. i) end",
+            "ints:add(1, 1, 2) floats:set(2, 2, 0.5) local a = {ints:get_row(1), floats:get_row(2), ints:pcc(1)}",
+            "local a = {series:get_range(nil, 32), series:stats(nil, 32, 'sd'), series:add(40, 1)}",
+            "local a = {series:matrix_profile(nil, 32, 5, 100)}",
+            "local a = {series:matrix_profile(nil, 32, 5, 100, 'mp'), series:matrix_profile(nil, 32, 5, 100, 'mpi')}",
+            "for _, it in ipairs(all) do it:fromstring(tostring(it)) end",
+            "local a = {pcall(ints.fromstring, ints, 'x'), pcall(sketch.update, sketch, {}), pcall(series.add, series, -1, 1)}",
+        ],
+    );
+}
+
 /// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn a_script_that_catches_goes_on() {

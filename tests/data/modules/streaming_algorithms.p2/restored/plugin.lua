@@ -1,0 +1,44 @@
+require "string"
+require "table"
+
+local function text(value)
+    if type(value) == "string" then
+        return '"' .. value:gsub("[^ -~]", function(byte) return ("\\x%02x"):format(byte:byte()) end) .. '"'
+    end
+    if type(value) == "number" then return ("%.17g"):format(value) end
+    if type(value) == "userdata" or type(value) == "table" or type(value) == "function" then
+        return "<" .. type(value) .. ">"
+    end
+    return tostring(value)
+end
+
+local function show(label, ...)
+    local out = {}
+    for i = 1, select("#", ...) do out[i] = text((select(i, ...))) end
+    add_to_payload(label, ": ", table.concat(out, " "), "\n")
+end
+
+local function try(label, f, ...) show(label, pcall(f, ...)) end
+
+-- Numbers from 0 to below n, the same everywhere.
+local seed = 12345
+local function random(n)
+    seed = (seed * 16807) % 2147483647
+    return seed % n
+end
+
+require "streaming_algorithms.p2"
+
+buckets = streaming_algorithms.p2.histogram(5)
+buckets:add(1)
+
+function process_message() return 0 end
+
+function timer_event(ns, shutdown)
+    if not shutdown then return end
+    show("median", median:estimate(2), median:count(4))
+    for i = 0, 5 do show("bucket " .. i, buckets:estimate(i), buckets:count(i)) end
+    show("short", short:add(4), short:add(5), short:add(6))
+    show("nested", nested[1]:add(1), nested[1]:add(2), nested[1]:estimate(0), nested[1]:estimate(4))
+    inject_payload("txt", "result")
+end
