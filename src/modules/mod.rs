@@ -12,6 +12,7 @@ mod circular_buffer;
 mod cjson;
 mod cuckoo_filter;
 mod cuckoo_filter_expire;
+mod date;
 mod embedded;
 mod gzfile;
 mod hyperloglog;
@@ -48,6 +49,7 @@ pub const BUILTIN: &[NativeModule] = &[
     cjson::MODULE,
     cuckoo_filter::MODULE,
     cuckoo_filter_expire::MODULE,
+    date::MODULE,
     gzfile::MODULE,
     hyperloglog::MODULE,
     lfs::MODULE,

@@ -500,6 +500,23 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) }
     }
 
+    /// Pushes the context's scratch text, which is empty afterwards.
+    ///
+    /// Pushing can run finalizers. They are the script's, and may call what uses the scratch space: the text is set aside
+    /// meanwhile, where a raised error leaves it until the next call starts.
+    pub fn push_scratch(self) {
+        let context = self.context();
+        let text = std::mem::take(&mut context.scratch);
+        let (start, len) = (text.as_ptr(), text.len());
+        context.in_flight.push(text);
+        // SAFETY: the text stays where it is: the vectors in flight are dropped between calls only, and here.
+        unsafe { ffi::lua_pushlstring_(self.state, start.cast(), len) }
+        if let Some(mut text) = self.context().in_flight.pop() {
+            text.clear();
+            self.context().scratch = text;
+        }
+    }
+
     /// Pushes a formatted text of at most a thousand bytes.
     pub fn push_format(self, text: fmt::Arguments<'_>) {
         let text = StackText::new(text);

@@ -35,6 +35,8 @@ pub struct Context {
     pub user: *mut (),
     /// Text on its way between a host function's work and its frame.
     pub scratch: Vec<u8>,
+    /// Texts on their way to Lua; see [`super::Lua::push_scratch`].
+    pub(super) in_flight: Vec<Vec<u8>>,
     /// Below this address a call uses more of the host's stack than production has; see
     /// [`super::lua::is_host_stack_low`].
     pub stack_floor: usize,
@@ -114,8 +116,13 @@ impl Vm {
             limit => limit.saturating_mul(4).saturating_add(REGION_SLACK).min(UNLIMITED_REGION),
         };
         let arena = Arena::reserve(len, SMALLEST_REGION.min(len), options.first_slot)?;
-        let mut context =
-            Box::new(Context { meter, user: ptr::null_mut(), scratch: Vec::new(), stack_floor: 0 });
+        let mut context = Box::new(Context {
+            meter,
+            user: ptr::null_mut(),
+            scratch: Vec::new(),
+            in_flight: Vec::new(),
+            stack_floor: 0,
+        });
         // SAFETY: the arena is `len` writable bytes, and nothing else uses them.
         let heap = unsafe {
             let heap = NonNull::new_unchecked(Heap::init(arena.base(), arena.len()));
@@ -199,6 +206,7 @@ impl Vm {
     #[inline]
     pub fn arm(&mut self) {
         self.context.meter.start_call();
+        self.context.in_flight.clear();
         meter::arm(self.state, self.context.meter.instruction_limit);
     }
 

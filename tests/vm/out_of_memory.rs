@@ -579,6 +579,22 @@ fn streaming_algorithms() {
     );
 }
 
+#[test]
+fn date() {
+    check_all(
+        "require 'string' require 'date' fields = {year = 2017, month = 7, day = 16}",
+        &[
+            "local a = {date.time(), date.time(fields), date.time(fields, 'Europe/Paris')}",
+            "local a = date.time('2017-07-16 17:00:00.123456', '%Y-%m-%d %H:%M:%S', 'America/Los_Angeles')",
+            "local a = date.format(1500249600123456000, '%c %F %T %Z %z', 'Asia/Tokyo') .. ('x'):rep(100)",
+            "local a = {date.floor(1.5e18, 'hour', 'Asia/Kolkata'), date.get(1.5e18, 'wday')}",
+            "local a = date.get(1.5e18, {}, 'Europe/Berlin')",
+            "local a = {pcall(date.time, 'x', '%F'), pcall(date.time, fields, 'Nowhere'), pcall(date.get, 1, 'x')}",
+            "local a = {pcall(date.time, '2017-03-12 02:30:00', '%F %T', 'America/Los_Angeles')}",
+        ],
+    );
+}
+
 /// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn a_script_that_catches_goes_on() {
