@@ -30,9 +30,9 @@ local any = P(1)
 
 local predefined = {nl = P"\n"}
 
-local letters = {
-  a = "alpha", c = "cntrl", d = "digit", g = "graph", l = "lower",
-  p = "punct", s = "space", u = "upper", w = "alnum", x = "xdigit",
+local letters = { -- both cases written out: the string library may not be loaded
+  alpha = {"a", "A"}, cntrl = {"c", "C"}, digit = {"d", "D"}, graph = {"g", "G"}, lower = {"l", "L"},
+  punct = {"p", "P"}, space = {"s", "S"}, upper = {"u", "U"}, alnum = {"w", "W"}, xdigit = {"x", "X"},
 }
 
 -- Patterns made by match, find and gsub, by description, as long as something else keeps them.
@@ -45,9 +45,9 @@ end
 
 local function updatelocale()
   lpeg.locale(predefined)
-  for letter, class in pairs(letters) do
-    predefined[letter] = predefined[class]
-    predefined[letter:upper()] = any - predefined[class]
+  for class, cases in pairs(letters) do
+    predefined[cases[1]] = predefined[class]
+    predefined[cases[2]] = any - predefined[class]
   end
   matchers, finders, replacers = weak_table(), weak_table(), weak_table()
 end
