@@ -500,20 +500,29 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) }
     }
 
-    /// Pushes the context's scratch text, which is empty afterwards.
+    /// Pushes the context's scratch text.
     ///
     /// Pushing can run finalizers. They are the script's, and may call what uses the scratch space: the text is set aside
     /// meanwhile, where a raised error leaves it until the next call starts.
     pub fn push_scratch(self) {
+        self.push_bytes(self.set_scratch_aside());
+        self.take_scratch_back();
+    }
+
+    /// The scratch text, out of reach of what else uses the scratch space until [`Lua::take_scratch_back`].
+    fn set_scratch_aside(self) -> &'l [u8] {
         let context = self.context();
         let text = std::mem::take(&mut context.scratch);
         let (start, len) = (text.as_ptr(), text.len());
         context.in_flight.push(text);
-        // SAFETY: the text stays where it is: the vectors in flight are dropped between calls only, and here.
-        unsafe { ffi::lua_pushlstring_(self.state, start.cast(), len) }
-        if let Some(mut text) = self.context().in_flight.pop() {
-            text.clear();
-            self.context().scratch = text;
+        // SAFETY: the text's memory stays where it is: what is in flight is dropped between calls, or taken back.
+        unsafe { slice::from_raw_parts(start, len) }
+    }
+
+    fn take_scratch_back(self) {
+        let context = self.context();
+        if let Some(text) = context.in_flight.pop() {
+            context.scratch = text;
         }
     }
 
@@ -1048,6 +1057,13 @@ impl Buffer<'_> {
             let written = write(slice::from_raw_parts_mut(place, Self::ROOM)).min(Self::ROOM);
             ffi::luaL_addsize(raw, written);
         }
+    }
+
+    /// Appends the context's scratch text; see [`Lua::push_scratch`].
+    pub fn add_scratch(&mut self) {
+        let lua = self.lua;
+        self.add(lua.set_scratch_aside());
+        lua.take_scratch_back();
     }
 
     /// Appends the string or number on top of the stack and drops it.

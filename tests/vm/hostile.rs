@@ -310,6 +310,26 @@ fn errors_in_strange_places_are_reported() {
 }
 
 #[test]
+fn texts_under_way_survive_finalizers() {
+    check(
+        "require 'circular_buffer' require 'sax'
+        local other, piece = string.rep('y', 100000), string.rep('x', 500)
+        for _, class in ipairs{circular_buffer.new(2, 1, 1), sax.window.new(2, 2, 2)} do
+            getmetatable(class).__gc = function() string.rep(other, 1) string.gsub('yy', 'y', ('y'):rep(50)) end
+        end
+        local is_same = true
+        for i = 1, 300 do
+            local object = circular_buffer.new(2, 1, 1)
+            local text = string.rep(piece, 2 + i % 7 * 20)
+            local replaced = string.gsub(string.rep('a', 300), 'a', ('x'):rep(20))
+            is_same = is_same and not string.find(text .. replaced, '[^x]')
+        end
+        error(is_same and 'the same' or 'not the same', 0)",
+        "process_message() the same",
+    );
+}
+
+#[test]
 fn streams_that_production_would_die_of_are_told() {
     let crash = |words: &str| format!("production would crash here: {words}");
     let check = |body: &str, expected: &str| {

@@ -141,7 +141,7 @@ impl<'l> Decoder<'l> {
         let offset = self.offset(at);
         match self.unescape(offset + 1) {
             Ok(end) => {
-                self.lua.push_bytes(&self.lua.context().scratch);
+                self.lua.push_scratch();
                 at.after(end - offset)
             }
             Err(_) => self.fail(at, expected),

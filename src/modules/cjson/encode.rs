@@ -25,7 +25,7 @@ host_call! {
         lua.context().scratch.clear();
         let encoder = Encoder { lua, settings, limit: settings.limit() };
         encoder.value(0);
-        lua.push_bytes(&lua.context().scratch);
+        lua.push_scratch();
         if lua.context().scratch.capacity() > SCRATCH_KEPT {
             lua.work(|context| context.scratch = Vec::new());
         }

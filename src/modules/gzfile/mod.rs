@@ -279,7 +279,7 @@ host_call! {
             }
             None => {
                 lua.push_nil();
-                if is_closed { lua.push_nil() } else { lua.push_bytes(&lua.context().scratch) }
+                if is_closed { lua.push_nil() } else { lua.push_scratch() }
                 2
             }
         }

@@ -224,7 +224,7 @@ host_call! {
             context.scratch.clear();
             context.scratch.extend(text(sketch));
         });
-        lua.push_bytes(&lua.context().scratch);
+        lua.push_scratch();
         1
     }
 }

@@ -99,7 +99,7 @@ fn define(lua: Lua<'_>, class: &Class, methods: &[(&CStr, HostFn)], collect: Hos
 /// Pushes the C library's words for an error.
 fn push_words(lua: Lua<'_>, error: Errno) {
     lua.work(|context| context.scratch = error.words());
-    lua.push_bytes(&lua.context().scratch);
+    lua.push_scratch();
 }
 
 /// Pushes true, or nil and the words.
@@ -133,7 +133,7 @@ host_call! {
         });
         match outcome {
             Ok(()) => {
-                lua.push_bytes(&lua.context().scratch);
+                lua.push_scratch();
                 working_folder::change(lua);
                 lua.push_boolean(true);
                 1
@@ -164,7 +164,7 @@ host_call! {
         });
         match outcome {
             Ok(()) => {
-                lua.push_bytes(&lua.context().scratch);
+                lua.push_scratch();
                 1
             }
             Err(error) => push_outcome(lua, Err(error)),
@@ -259,7 +259,7 @@ fn push_link_target(lua: Lua<'_>) -> Result<(), Errno> {
         context.scratch = system::link_target(&working_folder::resolve(folder, path))?;
         Ok::<(), Errno>(())
     })?;
-    lua.push_bytes(&lua.context().scratch);
+    lua.push_scratch();
     Ok(())
 }
 
@@ -411,7 +411,7 @@ host_call! {
             is_found
         });
         if is_found {
-            lua.push_bytes(&lua.context().scratch);
+            lua.push_scratch();
             return 1;
         }
         give_back::<Folder>(lua, object);

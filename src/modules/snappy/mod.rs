@@ -43,7 +43,7 @@ host_call! {
 
 /// Pushes the scratch buffer as a string.
 fn push_scratch(lua: Lua<'_>) {
-    lua.push_bytes(&lua.context().scratch);
+    lua.push_scratch();
     if lua.context().scratch.capacity() > SCRATCH_KEPT {
         lua.work(|context| context.scratch = Vec::new());
     }

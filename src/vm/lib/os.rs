@@ -97,9 +97,9 @@ host_call! {
                 lua.push_boolean(false);
                 lua.set_field(-2, c"isdst");
             }
-            Answer::Text => lua.push_bytes(&lua.context().scratch),
+            Answer::Text => lua.push_scratch(),
             Answer::Error => {
-                lua.push_bytes(&lua.context().scratch);
+                lua.push_scratch();
                 lua.arg_error_on_top(1);
             }
         }

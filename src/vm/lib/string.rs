@@ -232,7 +232,7 @@ fn add_replacement(lua: Lua<'_>, buffer: &mut Buffer<'_>, kind: Type, subject: &
             if let Err(error) = outcome {
                 raise(lua, error);
             }
-            buffer.add(&lua.context().scratch);
+            buffer.add_scratch();
             return;
         }
     }
@@ -274,7 +274,7 @@ host_call! {
         if !is_paid {
             raise(lua, PatternError::StepsExhausted);
         }
-        lua.push_bytes(&lua.context().scratch);
+        lua.push_scratch();
         let scratch = &mut lua.context().scratch;
         if scratch.capacity() > SCRATCH_KEPT {
             lua.work(|context| context.scratch = Vec::new());
