@@ -11,6 +11,19 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const CALLS: u64 = 1000;
 
+const COMMON_LOG_FORMAT: &str = r#"
+require "lpeg"
+local l = lpeg
+local match = l.match
+local space, digits = l.P" ", l.R"09"^1
+local word = (1 - space)^1
+local time = "[" * l.Cg((1 - l.P"]")^1, "time") * "]"
+local request = '"' * l.Cg((1 - l.P'"')^0, "request") * '"'
+local grammar = l.Ct(l.Cg(word, "remote_addr") * space * word * space * word * space * time * space * request
+    * space * l.Cg(digits, "status") * space * l.Cg(digits + "-", "bytes"))
+local line = '192.0.2.7 - frank [10/Oct/2000:13:55:36 -0700] "GET /index.html HTTP/1.0" 200 2326'
+"#;
+
 /// A plugin whose `process_message` runs `call` that often, with a counter `n` that goes on.
 fn plugin(setup: &str, call: &str) -> AnalysisPlugin {
     let folder = tempfile::tempdir().expect("a scratch folder");
@@ -70,6 +83,8 @@ fn calls(c: &mut Criterion) {
             "require 'circular_buffer' local it = circular_buffer.new(1440, 3, 60)",
             "it:add(1e18, 1, 1)",
         ),
+        // Five named captures.
+        ("lpeg match", COMMON_LOG_FORMAT, "match(grammar, line)"),
         ("xxhash h64", "require 'xxhash' local h64 = xxhash.h64", "h64(n)"),
     ] {
         let mut plugin = plugin(setup, call);

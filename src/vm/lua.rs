@@ -979,8 +979,17 @@ impl<'l> Lua<'l> {
     }
 
     /// Appends to a string under construction; see [`Buffer`].
+    #[inline]
     pub fn buffer(self) -> Buffer<'l> {
-        Buffer { lua: self, raw: MaybeUninit::uninit(), started: false }
+        // As an expression the compiler fills all of the buffer's eight KiB with zeros first.
+        let mut buffer = MaybeUninit::<Buffer<'l>>::uninit();
+        let place = buffer.as_mut_ptr();
+        // SAFETY: both fields that are not allowed to be uninitialised are written.
+        unsafe {
+            (&raw mut (*place).lua).write(self);
+            (&raw mut (*place).started).write(false);
+            buffer.assume_init()
+        }
     }
 }
 

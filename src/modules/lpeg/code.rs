@@ -36,6 +36,8 @@ pub enum Operation {
     TestSet,
     /// Consumes bytes of the set, as many as there are.
     Span,
+    /// The same for a set of all bytes but the one given.
+    SpanUntil,
     /// Steps back the number of bytes given.
     Behind,
     /// Returns from a rule.
@@ -72,7 +74,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, by number.
-    pub const ALL: [Operation; 23] = [
+    pub const ALL: [Operation; 24] = [
         Operation::Any,
         Operation::Char,
         Operation::Set,
@@ -80,6 +82,7 @@ impl Operation {
         Operation::TestChar,
         Operation::TestSet,
         Operation::Span,
+        Operation::SpanUntil,
         Operation::Behind,
         Operation::Return,
         Operation::End,
@@ -117,7 +120,7 @@ impl Operation {
 
     /// Whether a set follows.
     pub const fn has_set(self) -> bool {
-        matches!(self, Operation::Set | Operation::TestSet | Operation::Span)
+        matches!(self, Operation::Set | Operation::TestSet | Operation::Span | Operation::SpanUntil)
     }
 
     /// Words it takes.
@@ -231,8 +234,8 @@ impl Compiler<'_, '_> {
         at
     }
 
-    fn emit_with_set(&mut self, operation: Operation, set: Set) -> usize {
-        let at = self.emit(operation, 0);
+    fn emit_with_set(&mut self, operation: Operation, byte: u8, set: Set) -> usize {
+        let at = self.emit(operation, byte);
         self.code.extend(set.words().iter().flat_map(|it| [*it as u32, (it >> 32) as u32]));
         at
     }
@@ -353,7 +356,7 @@ impl Compiler<'_, '_> {
                 if is_tested {
                     self.emit(Operation::Any, 0);
                 } else {
-                    self.emit_with_set(Operation::Set, set);
+                    self.emit_with_set(Operation::Set, 0, set);
                 }
             }
         }
@@ -365,7 +368,7 @@ impl Compiler<'_, '_> {
             Shape::Empty => self.emit(Operation::Jump, 0),
             Shape::Full => self.emit(Operation::TestAny, 0),
             Shape::Single(byte) => self.emit(Operation::TestChar, byte),
-            Shape::Mixed => self.emit_with_set(Operation::TestSet, set),
+            Shape::Mixed => self.emit_with_set(Operation::TestSet, 0, set),
         }
     }
 
@@ -410,7 +413,11 @@ impl Compiler<'_, '_> {
 
     fn repeat(&mut self, body: usize, setting: Setting) -> Answer<()> {
         if let Some(set) = self.analysis.tree.byte_set(body) {
-            self.emit_with_set(Operation::Span, set);
+            // Production has no such instruction; with a set behind it, it takes the same memory.
+            match set.complement().shape() {
+                Shape::Single(byte) => self.emit_with_set(Operation::SpanUntil, byte, set),
+                _ => self.emit_with_set(Operation::Span, 0, set),
+            };
             return Ok(());
         }
         let first = self.analysis.first(body, Set::FULL)?;

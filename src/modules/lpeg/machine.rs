@@ -319,6 +319,13 @@ fn search(
                             steps -= ((at - begin) >> SPAN_SHIFT) as i64;
                             next = next.add(1 + SET_WORDS);
                         }
+                        Operation::SpanUntil => {
+                            let rest = slice::from_raw_parts(bytes.add(at), len - at);
+                            let found = memchr::memchr(word.byte(), rest).unwrap_or(rest.len());
+                            at += found;
+                            steps -= (found >> SPAN_SHIFT) as i64;
+                            next = next.add(1 + SET_WORDS);
+                        }
                         Operation::Behind => {
                             let back = usize::from(word.byte());
                             if back > at {

@@ -78,7 +78,9 @@ fn listing(nodes: Nodes) -> String {
         let instruction = Instruction(code[at]);
         let operation = instruction.operation();
         let operand = match operation {
-            Operation::Char | Operation::TestChar => format!(" {:?}", char::from(instruction.byte())),
+            Operation::Char | Operation::TestChar | Operation::SpanUntil => {
+                format!(" {:?}", char::from(instruction.byte()))
+            }
             Operation::Behind => format!(" {}", instruction.byte()),
             Operation::FullCapture => format!(" {}", instruction.capture_len()),
             _ => String::new(),
@@ -99,6 +101,8 @@ fn check(nodes: Nodes, expected: &[&str]) {
 fn a_repeated_set_is_a_span() {
     check(repeat(set(b"abc")), &["0 Span", "9 End"]);
     check(repeat(leaf(Kind::Any)), &["0 Span", "9 End"]);
+    let all_but_space: Vec<_> = (0..=255).filter(|it| *it != b' ').collect();
+    check(repeat(set(&all_but_space)), &["0 SpanUntil ' '", "9 End"]);
 }
 
 #[test]
@@ -250,7 +254,6 @@ fn run(body: &str) -> String {
             seed: 1,
             c_steps: 20_000_000,
             modules: modules::BUILTIN,
-            native_modules: &NativeModules::BuiltIn,
             first_slot: 0,
             start_ns: 0,
         };
