@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use crate::{
     sandbox::{
         Kind, NativeModule,
-        host::{host, of_context},
+        host::{of_context, push_scratch},
     },
     vm::{Doom, Lua, cformat, host_call, lua::until_nul},
 };
@@ -67,7 +67,7 @@ fn build<R: Copy>(lua: Lua<'_>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         scratch.clear();
         write(scratch)
     });
-    lua.push_bytes(&host(lua).scratch);
+    push_scratch(lua);
     lua.work(|context| {
         let scratch = &mut of_context(context).scratch;
         if scratch.capacity() > SCRATCH_KEPT {

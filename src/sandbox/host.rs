@@ -5,7 +5,7 @@
 //! sink). Host functions reach it through the VM's context.
 #![allow(unsafe_code)]
 
-use std::{ffi::CString, ptr::NonNull};
+use std::ptr::NonNull;
 
 use super::{
     native_abi::Guests,
@@ -107,8 +107,8 @@ pub struct Host {
     pub failed_require: Option<(Vec<u8>, Vec<u8>)>,
     /// Text on its way into Lua: host functions put it together here, because their frames must not own it.
     pub scratch: Vec<u8>,
-    /// The name that goes with it.
-    pub scratch_name: CString,
+    /// The name that goes with it, and a NUL.
+    pub scratch_name: Vec<u8>,
     /// Where the last error came from, innermost first.
     pub trace: Vec<Place>,
     message: Option<Message<'static>>,
@@ -160,7 +160,7 @@ impl Host {
             guests: Guests::none(),
             failed_require: None,
             scratch: Vec::new(),
-            scratch_name: CString::default(),
+            scratch_name: Vec::new(),
             trace: Vec::new(),
             message: None,
             sink: None,
@@ -246,6 +246,11 @@ impl HostState {
 pub fn host(lua: Lua<'_>) -> &mut Host {
     // SAFETY: every VM of a sandbox has its boxed host there, alive as long as the VM, and one thread runs both.
     unsafe { &mut *lua.context().user.cast::<Host>() }
+}
+
+/// Pushes the host's scratch text; see [`Lua::lend`].
+pub fn push_scratch(lua: Lua<'_>) {
+    lua.lend(|context| &mut of_context(context).scratch, |text| lua.push_bytes(text));
 }
 
 /// The host behind a VM's context, for [`Lua::work`].

@@ -5,15 +5,15 @@
 //! only if `cpath` is configured, so that scripts see the same module from the same configuration. The search itself is
 //! in [`search`](super::search).
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, c_int};
 
 use super::{
-    host::{Host, host},
+    host::{Host, host, push_scratch},
     native_abi,
     search::{Found, load_error},
 };
 use crate::vm::{
-    GLOBALS, HostFn, Lua, REGISTRY, Type,
+    Context, GLOBALS, HostFn, Lua, REGISTRY, Type,
     dynamic::{self, LoadError},
     host_call,
     lua::until_nul,
@@ -124,12 +124,12 @@ fn find_loader(lua: Lua<'_>, name: &[u8]) {
             lua.push_fn(open);
         }
         Step::Compile => {
-            lua.push_bytes(&host(lua).scratch);
+            push_scratch(lua);
             load_lua_module(lua, name);
         }
-        Step::Raise { has_place: true } => lua.raise_parts(&[&host(lua).scratch]),
+        Step::Raise { has_place: true } => lua.lend(scratch, |text| lua.raise_parts(&[text])),
         Step::Raise { has_place: false } => {
-            lua.push_bytes(&host(lua).scratch);
+            push_scratch(lua);
             lua.throw()
         }
     }
@@ -170,7 +170,8 @@ fn load_lua_module(lua: Lua<'_>, name: &[u8]) {
                 host.scratch = text;
                 let mut chunk = b"@".to_vec();
                 chunk.extend_from_slice(file);
-                host.scratch_name = CString::new(chunk).unwrap_or_default();
+                chunk.push(0);
+                host.scratch_name = chunk;
                 true
             }
             Err(error) => {
@@ -180,11 +181,11 @@ fn load_lua_module(lua: Lua<'_>, name: &[u8]) {
         }
     });
     let loaded = if is_read {
-        let host = host(lua);
-        let source = skip_hash_line(&host.scratch);
-        lua.load(source, &host.scratch_name)
+        let mut is_loaded = false;
+        lua.lend(scratch, |source| is_loaded = load_as_scratch_name(lua, skip_hash_line(source)));
+        is_loaded
     } else {
-        lua.push_bytes(&host(lua).scratch);
+        push_scratch(lua);
         false
     };
     if !loaded {
@@ -211,11 +212,27 @@ pub fn load_embedded(lua: Lua<'_>, name: &str, source: &str) {
         for &byte in template {
             if byte == b'?' { chunk.extend_from_slice(name.as_bytes()) } else { chunk.push(byte) }
         }
-        host.scratch_name = CString::new(chunk).unwrap_or_default();
+        chunk.push(0);
+        host.scratch_name = chunk;
     });
-    if !lua.load(source.as_bytes(), &host(lua).scratch_name) {
+    if !load_as_scratch_name(lua, source.as_bytes()) {
         lua.throw();
     }
+}
+
+/// The host's text on its way to Lua.
+fn scratch(context: &mut Context) -> &mut Vec<u8> {
+    &mut super::host::of_context(context).scratch
+}
+
+/// Compiles `source` as the chunk that the scratch name says; as [`Lua::load`]. Compiling runs finalizers too.
+fn load_as_scratch_name(lua: Lua<'_>, source: &[u8]) -> bool {
+    let mut is_loaded = false;
+    lua.lend(
+        |context| &mut super::host::of_context(context).scratch_name,
+        |name| is_loaded = lua.load(source, CStr::from_bytes_until_nul(name).unwrap_or_default()),
+    );
+    is_loaded
 }
 
 /// `luaL_loadfile` ignores a first line that starts with `#`, keeping its line end so that line numbers hold.

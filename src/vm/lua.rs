@@ -500,29 +500,25 @@ impl<'l> Lua<'l> {
         unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) }
     }
 
-    /// Pushes the context's scratch text.
-    ///
-    /// Pushing can run finalizers. They are the script's, and may call what uses the scratch space: the text is set aside
-    /// meanwhile, where a raised error leaves it until the next call starts.
+    /// Pushes the context's scratch text; see [`Lua::lend`].
     pub fn push_scratch(self) {
-        self.push_bytes(self.set_scratch_aside());
-        self.take_scratch_back();
+        self.lend(|context| &mut context.scratch, |text| self.push_bytes(text));
     }
 
-    /// The scratch text, out of reach of what else uses the scratch space until [`Lua::take_scratch_back`].
-    fn set_scratch_aside(self) -> &'l [u8] {
+    /// Lends a text of the host's to Lua.
+    ///
+    /// What copies it may first run finalizers. They are the script's, and may call what uses the same place: the text is
+    /// set aside meanwhile, where a raised error leaves it until the next call starts.
+    pub fn lend(self, place: fn(&mut Context) -> &mut Vec<u8>, copy: impl FnOnce(&[u8])) {
         let context = self.context();
-        let text = std::mem::take(&mut context.scratch);
+        let text = std::mem::take(place(context));
         let (start, len) = (text.as_ptr(), text.len());
         context.in_flight.push(text);
-        // SAFETY: the text's memory stays where it is: what is in flight is dropped between calls, or taken back.
-        unsafe { slice::from_raw_parts(start, len) }
-    }
-
-    fn take_scratch_back(self) {
+        // SAFETY: the text's memory stays where it is: what is in flight is dropped between calls, or taken back here.
+        copy(unsafe { slice::from_raw_parts(start, len) });
         let context = self.context();
         if let Some(text) = context.in_flight.pop() {
-            context.scratch = text;
+            *place(context) = text;
         }
     }
 
@@ -1068,11 +1064,9 @@ impl Buffer<'_> {
         }
     }
 
-    /// Appends the context's scratch text; see [`Lua::push_scratch`].
+    /// Appends the context's scratch text; see [`Lua::lend`].
     pub fn add_scratch(&mut self) {
-        let lua = self.lua;
-        self.add(lua.set_scratch_aside());
-        lua.take_scratch_back();
+        self.lua.lend(|context| &mut context.scratch, |text| self.add(text));
     }
 
     /// Appends the string or number on top of the stack and drops it.

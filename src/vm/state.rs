@@ -35,7 +35,7 @@ pub struct Context {
     pub user: *mut (),
     /// Text on its way between a host function's work and its frame.
     pub scratch: Vec<u8>,
-    /// Texts on their way to Lua; see [`super::Lua::push_scratch`].
+    /// Texts on their way to Lua; see [`super::Lua::lend`].
     pub(super) in_flight: Vec<Vec<u8>>,
     /// Below this address a call uses more of the host's stack than production has; see
     /// [`super::lua::is_host_stack_low`].

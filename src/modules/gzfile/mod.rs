@@ -249,7 +249,7 @@ host_call! {
         let Some(file) = file_of(lua, object) else { return 0 };
         if !file.is_at_end() {
             lua.work(|context| context.scratch = file.error());
-            lua.raise_parts(&[b"gzfile error: ", &lua.context().scratch]);
+            lua.lend(|context| &mut context.scratch, |words| lua.raise_parts(&[b"gzfile error: ", words]));
         }
         file.clear_error();
         line.push();
@@ -314,7 +314,7 @@ host_call! {
             text.clear();
             let outcome = read_whole(opening, max_bytes as usize, most, &mut text, &mut error);
             context.scratch = text;
-            of_context(context).scratch_name = error;
+            of_context(context).scratch_name = error.into_bytes();
             outcome
         });
         if outcome == Outcome::OpenFailed {
@@ -325,12 +325,17 @@ host_call! {
         // them is taken for it.
         let mut result = lua.buffer();
         let len = lua.context().scratch.len();
-        for piece in lua.context().scratch.chunks(Buffer::ROOM) {
-            result.add_written(|to| {
-                to[..piece.len()].copy_from_slice(piece);
-                piece.len()
-            });
-        }
+        lua.lend(
+            |context| &mut context.scratch,
+            |text| {
+                for piece in text.chunks(Buffer::ROOM) {
+                    result.add_written(|to| {
+                        to[..piece.len()].copy_from_slice(piece);
+                        piece.len()
+                    });
+                }
+            },
+        );
         if len.is_multiple_of(Buffer::ROOM) {
             // The buffer that was made ready for a read of nothing.
             result.add_written(|_| 0);
@@ -340,7 +345,9 @@ host_call! {
         }
         match outcome {
             Outcome::TooLong => lua.push_bytes(b"max_bytes exceeded"),
-            Outcome::Failed => lua.push_bytes(host(lua).scratch_name.to_bytes()),
+            Outcome::Failed => {
+                lua.lend(|context| &mut of_context(context).scratch_name, |words| lua.push_bytes(words));
+            }
             Outcome::CloseFailed => lua.push_bytes(b"close failed"),
             Outcome::Read | Outcome::OpenFailed => return 1,
         }

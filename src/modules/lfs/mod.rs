@@ -379,7 +379,10 @@ host_call! {
             Ok(number) => object.head().set(Head { held: u64::from(number) + 1 }),
             Err(error) => {
                 lua.work(|context| context.scratch = error.words());
-                lua.raise_parts(&[b"cannot open ", path.to_bytes(), b": ", &lua.context().scratch]);
+                lua.lend(
+                    |context| &mut context.scratch,
+                    |words| lua.raise_parts(&[b"cannot open ", path.to_bytes(), b": ", words]),
+                );
             }
         }
         2

@@ -129,7 +129,7 @@ fn compile(lua: Lua<'_>, pattern: Pattern<'_>) {
         scratch.extend_from_slice(bytemuck::cast_slice(&code));
         Ok(())
     });
-    pattern.set_code(lua, &lua.context().scratch);
+    lua.lend(|context| &mut context.scratch, |code| pattern.set_code(lua, code));
 }
 
 /// Where a match starts: positions are from 1, negative ones from the end; those outside are brought inside.

@@ -254,6 +254,7 @@ fn run(body: &str) -> String {
             seed: 1,
             c_steps: 20_000_000,
             modules: modules::BUILTIN,
+            native_modules: &NativeModules::BuiltIn,
             first_slot: 0,
             start_ns: 0,
         };

@@ -25,7 +25,7 @@ use crate::{
     modules::object::{Class, Object},
     sandbox::{
         Kind, NativeModule,
-        host::{host, of_context},
+        host::{of_context, push_scratch},
     },
     vm::{Lua, host_call},
 };
@@ -254,7 +254,7 @@ host_call! {
         });
         match found {
             Ok(Found::Number(number)) => lua.push_number(number),
-            Ok(Found::Bytes) => lua.push_bytes(&host(lua).scratch),
+            Ok(Found::Bytes) => push_scratch(lua),
             Err(failure) => raise(lua, failure),
         }
         1

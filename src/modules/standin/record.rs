@@ -13,7 +13,7 @@ use crate::{
     event::Sent,
     modules::embedded::EMBEDDED_CHUNK,
     sandbox::{
-        host::{host, of_context},
+        host::{host, of_context, push_scratch},
         native,
     },
     vm::{Lua, Place, Type, cformat},
@@ -138,7 +138,7 @@ pub fn push_text(lua: Lua<'_>, index: c_int) {
     }
     start(lua);
     add_json(lua, index, 0);
-    lua.push_bytes(&host(lua).scratch);
+    push_scratch(lua);
 }
 
 fn add_json(lua: Lua<'_>, index: c_int, depth: u32) {

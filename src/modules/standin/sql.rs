@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::{record, table};
 use crate::{
     modules::object::{Class, Object},
-    sandbox::host::{host, of_context},
+    sandbox::host::{of_context, push_scratch},
     vm::{Lua, host_call},
 };
 
@@ -35,7 +35,7 @@ fn connect(lua: Lua<'_>, class: &Class) -> c_int {
     });
     table::push_object(lua, class);
     let object = lua.top();
-    lua.push_bytes(&host(lua).scratch);
+    push_scratch(lua);
     table::set_destination(lua, object);
     1
 }
@@ -133,7 +133,7 @@ fn escape(lua: Lua<'_>, class: &Class, escaped: fn(u8) -> Option<[u8; 2]>) -> c_
             }
         }
     });
-    lua.push_bytes(&host(lua).scratch);
+    push_scratch(lua);
     1
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     message::{Value, write_frame_header},
     sandbox::{
-        host::{host, of_context},
+        host::{host, of_context, push_scratch},
         zero_copy,
     },
     vm::{Lua, Type, host_call},
@@ -73,7 +73,7 @@ host_call! {
                     }
                     host.scratch = framed;
                 });
-                lua.push_bytes(&host(lua).scratch);
+                push_scratch(lua);
             }
             b"size" => lua.push_number(message.raw().len() as f64),
             _ => other_name(lua, name),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::c_int};
 
 use crate::{
     sandbox::{
-        host::{host, of_context},
+        host::{host, of_context, push_scratch},
         native, native_abi,
     },
     vm::{GLOBALS, Lua, TableType, Type, Vm, host_call},
@@ -225,7 +225,7 @@ fn save_new_table(lua: Lua<'_>, depth: usize) {
 fn save_userdata(lua: Lua<'_>, serialize: crate::vm::HostFn) {
     host(lua).state.output.clear();
     // The key as a C string the module can read; it is kept on the Lua stack while the module runs.
-    lua.push_bytes(&host(lua).scratch);
+    push_scratch(lua);
     let key = lua.to_bytes(-1).map_or(std::ptr::null(), <[u8]>::as_ptr);
     lua.insert(-2);
     lua.push_light(key.cast_mut().cast());

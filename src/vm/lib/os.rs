@@ -143,7 +143,7 @@ host_call! {
             }
         });
         if is_error {
-            lua.raise_parts(&[&lua.context().scratch]);
+            lua.lend(|context| &mut context.scratch, |text| lua.raise_parts(&[text]));
         }
         match answer {
             Some(seconds) => lua.push_number(seconds),
