@@ -1,28 +1,16 @@
-//! The one list of cases that cannot run yet, by the native module they wait for.
+//! Which cases wait for what is not part of this repository.
 
 use std::path::{Path, PathBuf};
 
 use super::case::Case;
-
-/// Native modules that are not built in yet. A case of an area of that name waits for its module.
-#[rustfmt::skip]
-const PENDING_MODULES: &[&str] = &[
-];
 
 /// The area whose cases use production's modules written in Lua, which are not part of this repository.
 pub const PRODUCTION_AREA: &str = "production_modules";
 /// Says where those modules are: a folder that holds `modules` and `io_modules`, or templates of a Lua path.
 pub const PRODUCTION_LUA_PATH: &str = "CEPSHIM_PRODUCTION_LUA_PATH";
 
-/// Why the case cannot run, if it cannot.
+/// Why the case cannot run here, if it cannot.
 pub fn reason(case: &Case) -> Option<String> {
-    let script = std::fs::read_to_string(case.directory.join("plugin.lua")).unwrap_or_default();
-    if let Some(module) = PENDING_MODULES.iter().find(|it| requires(&script, it) || case.area == **it) {
-        return Some(format!("the module {module} is not built in yet"));
-    }
-    if case.name == "production_modules/iputils" && PENDING_MODULES.contains(&"bit") {
-        return Some("the module bit is not built in yet".to_owned());
-    }
     if case.area == PRODUCTION_AREA && production_folders().is_empty() {
         return Some(format!("needs production's Lua modules ({PRODUCTION_LUA_PATH} says where they are)"));
     }
@@ -44,10 +32,4 @@ pub fn production_folders() -> Vec<(&'static str, PathBuf)> {
         Some((name, PathBuf::from(folder)))
     };
     names.into_iter().filter_map(of_name).collect()
-}
-
-fn requires(script: &str, module: &str) -> bool {
-    [format!("require \"{module}\""), format!("require(\"{module}\")"), format!("require '{module}'")]
-        .iter()
-        .any(|it| script.contains(it))
 }
