@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::{
     normalize::{self, Timestamps},
-    pending::{PRODUCTION_AREA, production_folders},
+    skipped::{PRODUCTION_AREA, production_folders},
 };
 
 /// What a case pins.

@@ -14,7 +14,7 @@
 
 mod case;
 mod normalize;
-mod pending;
+mod skipped;
 
 use std::{path::PathBuf, process::ExitCode, thread};
 
@@ -40,9 +40,9 @@ fn run(words: &[String]) -> ExitCode {
         if !words.is_empty() && !words.iter().any(|it| case.name.contains(it.as_str())) {
             continue;
         }
-        if let Some(reason) = pending::reason(&case) {
+        if let Some(reason) = skipped::reason(&case) {
             skipped += 1;
-            println!("pending {}: {reason}", case.name);
+            println!("skipped {}: {reason}", case.name);
             continue;
         }
         match check(&case) {
