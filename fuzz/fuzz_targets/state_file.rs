@@ -15,7 +15,9 @@ use libfuzzer_sys::fuzz_target;
 const SCRIPT: &str = "
 _PRESERVATION_VERSION = 1
 require 'string' require 'circular_buffer' require 'hyperloglog'
-require 'bloom_filter' require 'cuckoo_filter' require 'cuckoo_filter_expire'
+require 'bloom_filter' require 'cuckoo_filter' require 'cuckoo_filter_expire' require 'sax'
+require 'streaming_algorithms.p2' require 'streaming_algorithms.running_stats' require 'streaming_algorithms.matrix'
+require 'streaming_algorithms.cm_sketch' require 'streaming_algorithms.time_series'
 data = {1, 2} name = 'x' c = circular_buffer.new(4, 2, 60)
 function process_message() return 0 end
 function timer_event() add_to_payload(type(data), tostring(name), type(c)) inject_payload() end

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -28,7 +28,8 @@ local function each(object, first)
         if type(method) == "function" and name ~= "fromstring" and name ~= "__gc" and name ~= "clear" and name ~= "clear_row" then
             for _, arguments in ipairs{{}, {1}, {2, 1}, {1, 1, first}, {first}, {nil, 16, "avg"}, {0, 16, "sd", true}, {object}, {object, "set"}, {first, first},
                 {nil, 16, 4, 100}, {0, 16, 4, 50, "mp"}} do
-                out[#out + 1] = tostring(select(2, pcall(method, object, unpack(arguments, 1, 5))))
+                local _, result = pcall(method, object, unpack(arguments, 1, 5))
+                out[#out + 1] = tostring(result)
             end
         end
     end
@@ -88,18 +89,23 @@ fuzz_target!(|data: &[u8]| {
         seed: 1,
         c_steps: 10_000_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };
     let mut plugin = AnalysisPlugin::create(&options, &mut ()).expect("the script is fine");
     let before = plugin.snapshot().expect("nothing pins it");
-    let status = plugin.process_message(Message::new(&raw, &index), &mut ());
+    let status = plugin.process_message(Message::new(&raw, &index), 0, &mut ());
     let error = plugin.error().to_vec();
     let after = plugin.snapshot().expect("nothing pins it");
     plugin.restore(&before);
-    assert_eq!(plugin.process_message(Message::new(&raw, &index), &mut ()), status);
+    assert_eq!(plugin.process_message(Message::new(&raw, &index), 0, &mut ()), status);
     assert_eq!(plugin.error(), error);
     assert_eq!(plugin.snapshot().expect("nothing pins it").difference(&after), None);
     // Only what production would die of ends the filter.
-    assert!(status <= 0 || error.windows(10).any(|it| it == b"production"), "{}", String::from_utf8_lossy(&error));
+    assert!(
+        status <= 0 || error.windows(10).any(|it| it == b"production"),
+        "{}",
+        String::from_utf8_lossy(&error)
+    );
 });
