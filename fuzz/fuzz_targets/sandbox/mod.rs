@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use cepshim::{
     message::{Message, MessageIndex, OwnedMessage},
     modules,
-    sandbox::{AnalysisOptions, AnalysisPlugin, Sink},
+    sandbox::{AnalysisOptions, AnalysisPlugin, NativeModules, Sink},
     vm::Place,
 };
 
@@ -61,6 +61,7 @@ pub fn check(script: &str, type_: &[u8], payload: &[u8], pid: i32) {
         seed: 1,
         c_steps: 200_000_000,
         modules: modules::BUILTIN,
+        native_modules: &NativeModules::BuiltIn,
         first_slot: 0,
         start_ns: 0,
     };
