@@ -508,7 +508,6 @@ fn files_and_folders() {
     );
 }
 
-/// What a caught failure leaves behind is used further, not only put back.
 #[test]
 fn rjson() {
     check_all(
